@@ -1,0 +1,326 @@
+"""Plain phrases with a few signs, which people who look after a rules file can read and write.
+
+- a word stands for itself, in any case, with or without accents and apostrophes ("can't", "cant");
+- `wait*` any word that begins so; `#` a number; `...` up to three words of the same sentence;
+- `(rude|so rude)` one of these; `(really|very)?` one of these or nothing;
+- `^` the beginning of a sentence; `?` a question mark; `<link>` a link; `<name>` somebody named
+  with @; an emoji itself.
+
+A phrase never crosses the end of a sentence. Phrases become expressions that cannot backtrack over
+more than a few words, so that no rules file can stop triage: there is no way to write any other.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import NamedTuple
+
+LONGEST = 20_000  # characters of a post that are looked at
+_LONGEST_PHRASE = 2_000
+_DEEPEST = 4
+_STEM = 3  # letters before a star
+
+_TOKEN = re.compile(
+    r"(?P<link>(?:https?://|www\.|pic\.twitter\.com/)\S+)"
+    r"|(?P<name>[@\uff20]\w+)"
+    r"|(?P<ae>\b[aA] ?&(?:amp;)? ?[eE]\b)"
+    r"|(?P<word>[^\W_]+(?:['\u2018\u2019\u02bc][^\W_]+)*)"
+    r"|(?P<end>[.!?\n][.!?\s]*)"
+    "|(?P<sign>[\u2600-\u27bf\u2b50\U0001f300-\U0001faff])"
+)
+_FIXED = {"link": "<link>", "name": "<name>", "ae": "ae"}
+_CONTRACTED = {"ll": " will", "re": " are", "ve": " have", "m": " am", "d": " would"}
+_ALIASES = {
+    "im": "i am",
+    "ive": "i have",
+    "u": "you",
+    "ur": "your",
+    "r": "are",
+    "soo": "so",
+    "pls": "please",
+    "plz": "please",
+    "thx": "thanks",
+    "cos": "because",
+    "hrs": "hours",
+    "hr": "hour",
+    "mins": "minutes",
+    "min": "minutes",
+    "wks": "weeks",
+    "wk": "week",
+    "yr": "year",
+    "yrs": "years",
+    "appt": "appointment",
+    "appts": "appointments",
+    "apt": "appointment",
+    "meds": "medication",
+    "amp": "and",
+    "cannot": "cant",
+}
+# A phrase with "didn't" also means "did not".
+_IN_FULL = {
+    f"{verb}nt": (verb, "not")
+    for verb in (
+        *("do", "does", "did", "is", "are", "was", "were", "has", "have", "had", "would", "could"),
+        *("should", "need", "must"),
+    )
+} | {"wont": ("will", "not"), "cant": ("can", "not")}
+_SPELLED = (
+    *("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
+    *("several", "few", "many", "dau", "dwy", "tair", "tri", "pedair", "pedwar", "pump", "chwe"),
+    *("chwech", "saith", "wyth", "naw", "deg"),
+)
+_ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A text as phrases see it: its words in plain letters, one space apart.
+
+    Attributes:
+        plain: Begins and ends with a space.
+        raw: The text that it was made of.
+        starts: Where each word begins in `plain`, ascending.
+        spans: Where each word stands in `raw`.
+    """
+
+    plain: str
+    raw: str
+    starts: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+
+    def said(self, start: int, end: int) -> str:
+        """The raw words behind `plain[start:end]`."""
+        first = max(bisect_right(self.starts, start + 1) - 1, 0)
+        last = max(bisect_right(self.starts, end - 1) - 1, first)
+        return self.raw[self.spans[first][0] : self.spans[last][1]] if self.spans else ""
+
+
+def words_of(text: str) -> Words:
+    """A text's words; only the first `LONGEST` characters are looked at."""
+    raw = text[:LONGEST]
+    parts: list[str] = [""]
+    starts: list[int] = []
+    spans: list[tuple[int, int]] = []
+    at = 1
+    for found in _TOKEN.finditer(raw):
+        kind = found.lastgroup
+        if kind == "word":
+            part = plain_word(found[0])
+        elif kind == "end":
+            part = "?" if "?" in found[0] else "."
+        else:
+            part = _FIXED.get(kind or "", found[0])
+        parts.append(part)
+        starts.append(at)
+        spans.append(found.span())
+        at += len(part) + 1
+    parts.append("")
+    return Words(" ".join(parts), raw, tuple(starts), tuple(spans))
+
+
+@lru_cache(maxsize=8192)
+def plain_word(word: str) -> str:
+    """One word in plain small letters; a contraction may become two words."""
+    word = word.lower()
+    if not word.isascii():
+        word = word.replace("\u2019", "'").replace("\u2018", "'").replace("\u02bc", "'")
+        parts = unicodedata.normalize("NFKD", word)
+        word = "".join(part for part in parts if unicodedata.category(part) != "Mn").lower()
+    if "'" in word:
+        head, _, tail = word.rpartition("'")
+        word = head.replace("'", "") + (
+            tail if word.endswith("n't") else _CONTRACTED.get(tail, tail)
+        )
+    word = _ELONGATED.sub(r"\1\1", word)
+    return _ALIASES.get(word, word)
+
+
+class PhraseError(ValueError):
+    """A phrase that cannot be read; says why."""
+
+
+class Phrases:
+    """Several phrases that are looked for together; their order has no meaning.
+
+    Args:
+        phrases: As the module describes them.
+
+    Raises:
+        PhraseError: One of them cannot be read.
+    """
+
+    def __init__(self, phrases: tuple[str, ...]) -> None:
+        pieces = {_piece(phrase) for phrase in phrases}
+        self._sources = sorted({piece.source for piece in pieces}, key=_longest_first)
+        self.keys = frozenset(key for piece in pieces for key in piece.keys)
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """All of them, with the space before and not the one after."""
+        return re.compile(f"(?:{'|'.join(self._sources)})(?= )")
+
+    def spans(self, words: Words) -> list[tuple[int, int]]:
+        """Where they stand in `words.plain`, with the space before."""
+        if not self._sources:
+            return []
+        return [found.span() for found in self.pattern.finditer(words.plain)]
+
+    def occur(self, words: Words) -> bool:
+        """Whether one of them stands anywhere."""
+        return bool(self._sources) and self.pattern.search(words.plain) is not None
+
+
+class PhraseIndex:
+    """Many `Phrases` by the words that they may begin with: most words of a post begin none.
+
+    Args:
+        lists: What to look for; a list is named by its place.
+    """
+
+    def __init__(self, lists: Sequence[Phrases]) -> None:
+        self._lists = tuple(lists)
+        self._by_key: dict[str, tuple[int, ...]] = {}
+        for place, phrases in enumerate(self._lists):
+            for key in phrases.keys:
+                self._by_key[key] = (*self._by_key.get(key, ()), place)
+
+    def spans(self, words: Words) -> dict[int, list[tuple[int, int]]]:
+        """As `Phrases.spans`, for all lists at once, by place; lists without a match are absent."""
+        found: dict[int, list[tuple[int, int]]] = {}
+        by_key = self._by_key
+        at = 0
+        for word in words.plain.split():
+            places = by_key.get(word, ()) + by_key.get(word[:_STEM] + "*", ())
+            if word[0].isdigit():
+                places += by_key.get("#", ())
+            for place in places:
+                self._match(words.plain, at, place, found)
+            at += len(word) + 1
+        return found
+
+    def _match(
+        self, plain: str, at: int, place: int, found: dict[int, list[tuple[int, int]]]
+    ) -> None:
+        earlier = found.get(place)
+        if earlier and earlier[-1][1] > at:
+            return
+        if match := self._lists[place].pattern.match(plain, at):
+            found.setdefault(place, []).append(match.span())
+
+
+def _longest_first(source: str) -> tuple[int, str]:
+    return (-len(source), source)
+
+
+_PART = re.compile(r"\.\.\.|\(|\)\??|\||[^\s()|]+")
+
+
+class _Piece(NamedTuple):
+    """A piece of a phrase: its expression, and the keys of the words that it may begin with.
+
+    `is_certain`: it holds a word that must occur.
+    """
+
+    source: str
+    is_certain: bool
+    keys: frozenset[str]
+
+
+_START = _Piece("(?<![^.?>])", is_certain=False, keys=frozenset())  # what is before it is no word
+_GAP = _Piece("(?: [^ .?]++){0,3}?", is_certain=False, keys=frozenset())
+
+
+@lru_cache(maxsize=4096)
+def _piece(phrase: str) -> _Piece:
+    """One phrase; each word of its expression begins with a space."""
+    if not phrase.strip() or len(phrase) > _LONGEST_PHRASE:
+        raise PhraseError(f"it is empty or has more than {_LONGEST_PHRASE} characters")
+    piece = _PhraseReader(_PART.findall(phrase)).choices(depth=0)
+    if not piece.is_certain:
+        raise PhraseError("it has no word that must occur")
+    return piece
+
+
+class _PhraseReader:
+    """Reads the parts of one phrase from left to right."""
+
+    def __init__(self, parts: list[str]) -> None:
+        self._parts = parts
+        self._at = 0
+
+    def choices(self, depth: int) -> _Piece:
+        """Alternatives up to the closing bracket, or to the end at depth 0."""
+        if depth > _DEEPEST:
+            raise PhraseError("its brackets are too deep")
+        pieces = [self._sequence(depth)]
+        while self._at < len(self._parts) and self._parts[self._at] == "|":
+            self._at += 1
+            pieces.append(self._sequence(depth))
+        if (self._at == len(self._parts)) != (depth == 0):
+            raise PhraseError("its brackets do not match; choices look like (this|that)")
+        source = "|".join(piece.source for piece in pieces)
+        return _Piece(
+            f"(?:{source})" if len(pieces) > 1 else source,
+            is_certain=all(piece.is_certain for piece in pieces),
+            keys=frozenset().union(*(piece.keys for piece in pieces)),
+        )
+
+    def _sequence(self, depth: int) -> _Piece:
+        source, is_certain = "", False
+        keys: frozenset[str] = frozenset()
+        while self._at < len(self._parts) and self._parts[self._at][0] not in "|)":
+            piece = self._next(depth)
+            if piece is _GAP and not source:
+                raise PhraseError("a gap stands between words, not before them")
+            keys = keys if is_certain else keys | piece.keys
+            source += piece.source
+            is_certain = is_certain or piece.is_certain
+        if not source:
+            raise PhraseError("it has an empty choice")
+        return _Piece(source, is_certain, keys)
+
+    def _next(self, depth: int) -> _Piece:
+        part = self._parts[self._at]
+        self._at += 1
+        if part == "...":
+            return _GAP
+        if part != "(":
+            return _word(part)
+        piece = self.choices(depth + 1)
+        is_optional = self._parts[self._at] == ")?"
+        self._at += 1
+        return (
+            _Piece(f"(?:{piece.source})?", is_certain=False, keys=piece.keys)
+            if is_optional
+            else piece
+        )
+
+
+def _word(word: str) -> _Piece:
+    if word == "^":
+        return _START
+    if word in ("?", "<link>", "<name>"):
+        return _Piece(" " + re.escape(word), is_certain=True, keys=frozenset({word}))
+    if full := _IN_FULL.get(plain_word(word)):
+        first, second = full
+        source = f"(?: {plain_word(word)}| {first} {second})"
+        return _Piece(source, is_certain=True, keys=frozenset({plain_word(word), first}))
+    if word == "#":
+        spelled = "|".join(_SPELLED)
+        source = f" (?:[0-9]++(?:st|nd|rd|th)?|{spelled})"
+        return _Piece(source, is_certain=True, keys=frozenset({"#", *_SPELLED}))
+    stem = word.removesuffix("*")
+    is_open = word != stem
+    tokens = words_of(stem).plain.split()
+    is_short = is_open and (not tokens or len(tokens[-1]) < _STEM)
+    if not tokens or "." in tokens or _SIGNS.search(stem) or is_short:
+        raise PhraseError(f"{word!r} is not a word; a star stands last, after {_STEM} letters")
+    source = "".join(f" {re.escape(token)}" for token in tokens)
+    key = tokens[0][:_STEM] + "*" if is_open and len(tokens) == 1 else tokens[0]
+    return _Piece(source + ("[^ .?]*+" if is_open else ""), is_certain=True, keys=frozenset({key}))
+
+
+_SIGNS = re.compile(r"[*#<>]")
