@@ -1,0 +1,34 @@
+"""The configuration: files that a person can read and keep in version control, never a secret."""
+
+from carerespond.config.lines import problem_at
+from carerespond.config.model import (
+    REPLY_MINUTES,
+    X_PRICES,
+    AccountConfig,
+    BudgetConfig,
+    Config,
+    SearchConfig,
+    ServiceConfig,
+    TemplateConfig,
+)
+from carerespond.config.places import Home, find_home, practice_home, read_text, rules_text
+from carerespond.config.reading import load_config, parse_config
+
+__all__ = [
+    "REPLY_MINUTES",
+    "X_PRICES",
+    "AccountConfig",
+    "BudgetConfig",
+    "Config",
+    "Home",
+    "SearchConfig",
+    "ServiceConfig",
+    "TemplateConfig",
+    "find_home",
+    "load_config",
+    "parse_config",
+    "practice_home",
+    "problem_at",
+    "read_text",
+    "rules_text",
+]

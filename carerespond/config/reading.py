@@ -1,0 +1,344 @@
+"""Reads `config.toml`; every error names the file, the line and the key."""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from carerespond.config.lines import line_of
+from carerespond.config.model import (
+    RAIL,
+    REPLY_MINUTES,
+    X_PRICES,
+    AccountConfig,
+    BudgetConfig,
+    Config,
+    SearchConfig,
+    ServiceConfig,
+    TemplateConfig,
+)
+from carerespond.config.places import read_text, refuse_foreign
+from carerespond.domain.errors import ConfigError
+from carerespond.domain.searching import LONGEST_QUERY, complete_query
+
+
+def load_config(path: Path) -> Config:
+    """Read `config.toml`.
+
+    Raises:
+        ConfigError: Naming the file, the line and the key, and what to do.
+    """
+    refuse_foreign(path)
+    return parse_config(read_text(path, missing="Run: carerespond init"), str(path))
+
+
+def parse_config(text: str, source: str) -> Config:
+    """Make a `Config` of TOML text; `source` names it in errors.
+
+    Raises:
+        ConfigError: Naming the source, the line and the key, and what to do.
+    """
+    try:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        why = error if isinstance(error, tomllib.TOMLDecodeError) else "a value is beyond all use"
+        raise ConfigError(f"{source}: not valid TOML: {why}.", "Mend that line.") from None
+    reader = _Reader(text, document, source)
+    config = reader.config()
+    _check_references(config, reader)
+    return config
+
+
+def known_keys() -> dict[str, tuple[str, ...]]:
+    """Every key that `config.toml` may have, by its table; [keys] has those of the commands."""
+    return {name: tuple(keys) for name, keys in _KEYS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """One key of a table: the attribute it fills and what it must be."""
+
+    attribute: str
+    kind: str = "text"
+    required: bool = False
+    low: float = 0
+    high: float = 1e12
+
+
+_ORGANISATION = {
+    "name": _Key("organisation", required=True),
+    "public_body": _Key("public_body", "flag"),
+    "phone": _Key("phone"),
+    "email": _Key("email"),
+    "signature": _Key("signature"),
+}
+_INBOX = {
+    "take_back_seconds": _Key("take_back_seconds", "number", high=120),
+    "claim_minutes": _Key("claim_minutes", "number", low=1, high=1440),
+    "silent_days": _Key("silent_days", "number", low=0.01, high=60),
+    "escape_ms": _Key("escape_ms", "whole", low=1, high=2000),
+    "theme": _Key("theme"),
+    "rules_file": _Key("rules_file", "path"),
+    "opener": _Key("opener", "texts"),
+    "ascii_only": _Key("ascii_only", "flag"),
+    "rail": _Key("rail", "rail"),
+}
+_ACCOUNT = {
+    "id": _Key("account_id", required=True),
+    "network": _Key("network", required=True),
+    "handle": _Key("handle", "handle", required=True),
+    "base_url": _Key("base_url", "origin"),
+    "user_id": _Key("user_id"),
+    "client_id": _Key("client_id"),
+    "redirect_uri": _Key("redirect_uri"),
+    "token_file": _Key("token_file", "path"),
+    "owns_app": _Key("owns_app", "flag"),
+    "poll_seconds": _Key("poll_seconds", "number", low=1, high=86400),
+}
+_SEARCH = {
+    "id": _Key("search_id", required=True),
+    "name": _Key("name", required=True),
+    "account": _Key("account", required=True),
+    "query": _Key("query", required=True),
+    "purpose": _Key("purpose", required=True),
+    "service": _Key("service"),
+    "page_cap": _Key("page_cap", "whole", low=1, high=100),
+}
+_SERVICE = {
+    "id": _Key("service_id", required=True),
+    "name": _Key("name", required=True),
+    "nicknames": _Key("nicknames", "texts"),
+    "story_link": _Key("story_link", "link"),
+    "page_link": _Key("page_link", "link"),
+    "phone": _Key("phone"),
+    "email": _Key("email"),
+}
+_TEMPLATE = {
+    "id": _Key("template_id", required=True),
+    "name": _Key("name", required=True),
+    "text": _Key("text", required=True),
+}
+_OPERATOR = {"name": _Key("name", required=True)}
+_BUDGET = {
+    "daily_usd": _Key("daily_usd", "number"),
+    "monthly_usd": _Key("monthly_usd", "number"),
+    "soft_percent": _Key("soft_percent", "whole", low=1, high=100),
+}
+_PRICES = {name: _Key(name, "number", high=1000) for name in X_PRICES}
+_REPLY_MINUTES = {name: _Key(name, "number", high=525600) for name in REPLY_MINUTES}
+_KEYS = {
+    "organisation": _ORGANISATION,
+    "account": _ACCOUNT,
+    "search": _SEARCH,
+    "service": _SERVICE,
+    "operator": _OPERATOR,
+    "template": _TEMPLATE,
+    "budget": _BUDGET,
+    "prices": _PRICES,
+    "reply_minutes": _REPLY_MINUTES,
+    "inbox": _INBOX,
+}
+_TABLES = ("organisation", "inbox", "budget", "prices", "reply_minutes", "keys")
+_LISTS = ("account", "search", "service", "template", "operator")
+
+_LINK = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?\Z")
+# Tokens travel to it: in the clear only within this machine, or to a host that cannot exist.
+_ORIGIN = re.compile(
+    r"(?:https://[A-Za-z0-9.\-\[\]:]+"
+    r"|http://(?:localhost|127(?:\.\d+){3}|\[::1\]|[a-z]+\.invalid)(?::\d+)?)\Z"
+)
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "text": (lambda v: isinstance(v, str), "text in quotes"),
+    "handle": (
+        lambda v: isinstance(v, str) and not v.startswith("@"),
+        "text in quotes without the @",
+    ),
+    "path": (lambda v: isinstance(v, str) and v != "" and "\0" not in v, "a path in quotes"),
+    "flag": (lambda v: isinstance(v, bool), "true or false"),
+    "number": (lambda v: isinstance(v, int | float) and not isinstance(v, bool), "a number"),
+    "whole": (lambda v: isinstance(v, int) and not isinstance(v, bool), "a whole number"),
+    "texts": (
+        lambda v: isinstance(v, list) and all(isinstance(t, str) for t in v),
+        'a list of texts, such as ["a", "b"]',
+    ),
+    "rail": (
+        lambda v: isinstance(v, list) and all(one in RAIL for one in v),
+        f"a list of some of {', '.join(RAIL)}",
+    ),
+    # Contract rule 4: links are pasted by people; only scheme and host are checked.
+    "link": (
+        lambda v: isinstance(v, str) and (v == "" or _LINK.match(v) is not None),
+        "a full https address",
+    ),
+    "origin": (
+        lambda v: isinstance(v, str) and _ORIGIN.match(v) is not None,
+        "an address such as https://api.x.com, without a path",
+    ),
+}
+
+
+class _Reader:
+    """Turns tables into values and knows on which line a key stands."""
+
+    def __init__(self, text: str, document: dict[str, Any], source: str) -> None:
+        self._text = text
+        self._document = document
+        self._source = source
+
+    def config(self) -> Config:
+        document = self._document
+        self._known(document, {**dict.fromkeys(_TABLES), **dict.fromkeys(_LISTS)}, "", 0)
+        values = self._table(document, "organisation", _ORGANISATION)
+        values |= self._table(document, "inbox", _INBOX)
+        values["budget"] = BudgetConfig(**self._table(document, "budget", _BUDGET))
+        values["prices"] = X_PRICES | self._table(document, "prices", _PRICES)
+        values["reply_minutes"] = REPLY_MINUTES | self._table(
+            document, "reply_minutes", _REPLY_MINUTES
+        )
+        keys = document.get("keys", {})
+        self._is_table(keys, "keys")
+        values["keys"] = self._values(keys, {name: _Key(name) for name in keys}, "keys", 0)
+        values["accounts"] = self._list(document, "account", _ACCOUNT, AccountConfig)
+        values["searches"] = self._list(document, "search", _SEARCH, SearchConfig)
+        values["services"] = self._list(document, "service", _SERVICE, ServiceConfig)
+        values["templates"] = self._list(document, "template", _TEMPLATE, TemplateConfig)
+        values["operators"] = tuple(self._list(document, "operator", _OPERATOR, _operator_name))
+        return Config(**values)
+
+    def problem(self, section: str, index: int, key: str, problem: str, remedy: str) -> ConfigError:
+        """An error that names the line of a key, or of its table when the key is missing."""
+        is_list = isinstance(self._document.get(section), list)
+        place = (section, index, key) if is_list else (section, key) if section else (key,)
+        return ConfigError(f"{self._source}, line {line_of(self._text, place)}: {problem}", remedy)
+
+    def _table(
+        self, document: dict[str, Any], section: str, keys: dict[str, _Key]
+    ) -> dict[str, Any]:
+        table = document.get(section, {})
+        self._is_table(table, section)
+        return self._values(table, keys, section, 0)
+
+    def _is_table(self, table: object, section: str) -> None:
+        if not isinstance(table, dict):
+            raise self.problem("", 0, section, f"{section} is not a table.", f"Write [{section}].")
+
+    def _list(
+        self,
+        document: dict[str, Any],
+        section: str,
+        keys: dict[str, _Key],
+        make: Callable[..., Any],
+    ) -> tuple[Any, ...]:
+        tables = document.get(section, [])
+        if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+            raise self.problem(
+                "", 0, section, f"{section} is not a list of tables.", f"Write [[{section}]]."
+            )
+        made, seen = [], set()
+        for index, table in enumerate(tables):
+            made.append(make(**self._values(table, keys, section, index)))
+            key = "id" if "id" in keys else "name"
+            name = table[key]
+            if name in seen:
+                raise self.problem(
+                    section, index, key, f"two [[{section}]] are called {name!r}.", "Rename one."
+                )
+            seen.add(name)
+        return tuple(made)
+
+    def _values(
+        self, table: dict[str, Any], keys: dict[str, _Key], section: str, index: int
+    ) -> dict[str, Any]:
+        self._known(table, keys, section, index)
+        for name, key in keys.items():
+            if key.required and not table.get(name):
+                raise self.problem(
+                    section, index, name, f"[{section}] has no {name}.", f"Add: {name} = ..."
+                )
+        return {
+            keys[name].attribute: self._value(keys[name], value, section, index, name)
+            for name, value in table.items()
+        }
+
+    def _value(self, key: _Key, value: Any, section: str, index: int, name: str) -> Any:
+        fits, wanted = _KINDS[key.kind]
+        if not fits(value):
+            raise self.problem(section, index, name, f"{name} is not {wanted}.", f"Write {wanted}.")
+        if key.kind in ("number", "whole") and not key.low <= value <= key.high:
+            raise self.problem(
+                section,
+                index,
+                name,
+                f"{name} is out of range.",
+                f"Use {key.low:g} to {key.high:g}.",
+            )
+        if key.kind == "path":
+            # Not `expanduser` of Path, which fails where nobody is called so.
+            return Path(self._source).parent / os.path.expanduser(value)  # noqa: PTH111
+        return tuple(value) if isinstance(value, list) else value
+
+    def _known(
+        self, table: dict[str, Any], keys: Mapping[str, object], section: str, index: int
+    ) -> None:
+        for name in table:
+            if name in keys:
+                continue
+            import difflib  # only for the person who mistyped
+
+            near = difflib.get_close_matches(name, keys, 1)
+            where = f" in [{section}]" if section else ""
+            raise self.problem(
+                section,
+                index,
+                name,
+                f"unknown key {name!r}{where}.",
+                f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(keys))}.",
+            )
+
+
+def _operator_name(name: str) -> str:
+    return name
+
+
+def _check_references(config: Config, reader: _Reader) -> None:
+    """Searches name accounts and services that exist, and fit into what the network takes."""
+    accounts = {account.account_id: account for account in config.accounts}
+    services = {service.service_id for service in config.services}
+    for index, search in enumerate(config.searches):
+        if search.account not in accounts:
+            raise reader.problem(
+                "search",
+                index,
+                "account",
+                f"search {search.search_id!r} names account {search.account!r}: there is none.",
+                "Add an [[account]] with that id, or name one of: " + ", ".join(sorted(accounts)),
+            )
+        if search.service is not None and search.service not in services:
+            raise reader.problem(
+                "search",
+                index,
+                "service",
+                f"search {search.search_id!r} names service {search.service!r}: there is none.",
+                "Add a [[service]] with that id.",
+            )
+        _check_length(search, accounts[search.account], index, reader)
+
+
+def _check_length(
+    search: SearchConfig, account: AccountConfig, index: int, reader: _Reader
+) -> None:
+    """X refuses a longer query at each round: better to say so before the first."""
+    whole = complete_query(search.query, account.handle)
+    if account.network == "x" and len(whole) > LONGEST_QUERY:
+        raise reader.problem(
+            "search",
+            index,
+            "query",
+            f"the query of search {search.search_id!r} is too long: X takes {LONGEST_QUERY}"
+            f" characters, and with the {len(whole) - len(search.query)} that carerespond adds it"
+            f" has {len(whole)}.",
+            "Shorten it, or make two searches of it.",
+        )
