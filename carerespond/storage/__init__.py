@@ -1,0 +1,1 @@
+"""The store: one database that every process shares and that is the only bus."""
