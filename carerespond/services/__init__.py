@@ -1,0 +1,1 @@
+"""The services: what a person can do, without a screen."""
