@@ -8,9 +8,10 @@ import subprocess
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from carerespond.config import Config, Home, rules_text
+from carerespond.config import Config, Home, lexicon_texts, rules_texts
 from carerespond.domain.errors import CarerespondError
 from carerespond.domain.models import Charge, Gap, Source, Spend
 
@@ -35,23 +36,29 @@ def utc_now() -> datetime:
 
 
 def load_triage(config: Config) -> "Rules":
-    """The triage rules: the team's own file, else those shipped.
+    """The triage rules: those shipped, then the team's own languages, words and weights.
 
     Raises:
-        ConfigError: The file is wrong; names the place.
+        ConfigError: A file of the team's own is wrong; names the place.
     """
-    from carerespond.domain.triage import load_rules
+    from carerespond.domain.rulebook import read_rules
 
-    return load_rules(*rules_text("triage", config.rules_file))
+    return read_rules(rules_texts(_own_rules(config)), lexicon_texts())
+
+
+def _own_rules(config: Config) -> tuple[Path, ...]:
+    """The team's own rules files; the one beside the configuration need not be there."""
+    is_wanted = config.rules_file is not None or config.own_rules.exists()
+    return (*config.language_files, *((config.own_rules,) if is_wanted else ()))
 
 
 def check_rules(config: Config) -> None:
     """Refuse a team's own rules before anything is opened; those shipped are known to be right.
 
     Raises:
-        ConfigError: The file is wrong; names the place.
+        ConfigError: A file is wrong; names the place.
     """
-    if config.rules_file is not None:
+    if _own_rules(config):
         load_triage(config)
 
 

@@ -11,7 +11,14 @@ from carerespond.config.model import (
     ServiceConfig,
     TemplateConfig,
 )
-from carerespond.config.places import Home, find_home, practice_home, read_text, rules_text
+from carerespond.config.places import (
+    Home,
+    find_home,
+    lexicon_texts,
+    practice_home,
+    read_text,
+    rules_texts,
+)
 from carerespond.config.reading import load_config, parse_config
 
 __all__ = [
@@ -25,10 +32,11 @@ __all__ = [
     "ServiceConfig",
     "TemplateConfig",
     "find_home",
+    "lexicon_texts",
     "load_config",
     "parse_config",
     "practice_home",
     "problem_at",
     "read_text",
-    "rules_text",
+    "rules_texts",
 ]

@@ -118,6 +118,8 @@ class Config:
     theme: str = ""
     keys: dict[str, str] = field(default_factory=dict)
     rules_file: Path | None = None
+    own_rules: Path = Path("rules.toml")
+    language_files: tuple[Path, ...] = ()
     opener: tuple[str, ...] = ()
     ascii_only: bool = False
     rail: tuple[str, ...] = RAIL

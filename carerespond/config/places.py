@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,14 +68,24 @@ def practice_home(home: Home) -> Home:
     return Home(root, root, root / "secrets", root / "logs")
 
 
-def rules_text(name: str, own: Path | None = None) -> tuple[str, str]:
-    """A rules file's text and where it came from: the team's own file, else the one shipped.
+_RULES = Path(__file__).parent.parent / "rules"
+SHIPPED_RULES = ("scoring", "en", "cy", "languages")
+
+
+def rules_texts(own: Sequence[Path] = ()) -> list[tuple[str, str]]:
+    """The triage rules, each file's text and where it came from: those shipped, then the team's.
 
     Raises:
-        ConfigError: The team's own file cannot be read.
+        ConfigError: A file of the team's own cannot be read.
     """
-    path = own or Path(__file__).parent.parent / "rules" / f"{name}.toml"
-    return read_text(path, missing="Check [inbox] rules_file in config.toml."), str(path)
+    shipped = [_RULES / f"{name}.toml" for name in SHIPPED_RULES]
+    missing = "Check [inbox] rules_files in config.toml."
+    return [(read_text(path, missing=missing), str(path)) for path in (*shipped, *own)]
+
+
+def lexicon_texts() -> list[str]:
+    """The rated words for the tone of a post: those of others, then our own."""
+    return [read_text(_RULES / "tone" / f"{name}.tsv") for name in ("vader", "own")]
 
 
 def read_text(path: Path, *, missing: str = "Check the path.") -> str:

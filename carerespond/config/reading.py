@@ -82,6 +82,7 @@ _INBOX = {
     "escape_ms": _Key("escape_ms", "whole", low=1, high=2000),
     "theme": _Key("theme"),
     "rules_file": _Key("rules_file", "path"),
+    "language_files": _Key("language_files", "paths"),
     "opener": _Key("opener", "texts"),
     "ascii_only": _Key("ascii_only", "flag"),
     "rail": _Key("rail", "rail"),
@@ -164,6 +165,10 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda v: isinstance(v, list) and all(isinstance(t, str) for t in v),
         'a list of texts, such as ["a", "b"]',
     ),
+    "paths": (
+        lambda v: isinstance(v, list) and all(isinstance(t, str) and t for t in v),
+        'a list of paths, such as ["polski.toml"]',
+    ),
     "rail": (
         lambda v: isinstance(v, list) and all(one in RAIL for one in v),
         f"a list of some of {', '.join(RAIL)}",
@@ -193,6 +198,7 @@ class _Reader:
         self._known(document, {**dict.fromkeys(_TABLES), **dict.fromkeys(_LISTS)}, "", 0)
         values = self._table(document, "organisation", _ORGANISATION)
         values |= self._table(document, "inbox", _INBOX)
+        values["own_rules"] = values.get("rules_file") or Path(self._source).parent / "rules.toml"
         values["budget"] = BudgetConfig(**self._table(document, "budget", _BUDGET))
         values["prices"] = X_PRICES | self._table(document, "prices", _PRICES)
         values["reply_minutes"] = REPLY_MINUTES | self._table(
@@ -276,9 +282,15 @@ class _Reader:
                 f"Use {key.low:g} to {key.high:g}.",
             )
         if key.kind == "path":
-            # Not `expanduser` of Path, which fails where nobody is called so.
-            return Path(self._source).parent / os.path.expanduser(value)  # noqa: PTH111
+            return self._path(value)
+        if key.kind == "paths":
+            return tuple(self._path(one) for one in value)
         return tuple(value) if isinstance(value, list) else value
+
+    def _path(self, value: str) -> Path:
+        """A path of the configuration, which is meant from its own folder."""
+        # Not `expanduser` of Path, which fails where nobody is called so.
+        return Path(self._source).parent / os.path.expanduser(value)  # noqa: PTH111
 
     def _known(
         self, table: dict[str, Any], keys: Mapping[str, object], section: str, index: int

@@ -154,38 +154,50 @@ class Phrases:
 
     def __init__(self, phrases: tuple[str, ...]) -> None:
         pieces = {_piece(phrase) for phrase in phrases}
-        self._sources = sorted({piece.source for piece in pieces}, key=_longest_first)
-        self.keys = frozenset(key for piece in pieces for key in piece.keys)
+        self._pieces = sorted(pieces, key=lambda one: (-len(one.source), one.source))
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """All of them, with the space before and not the one after."""
-        return re.compile(f"(?:{'|'.join(self._sources)})(?= )")
+        return _pattern([piece.source for piece in self._pieces])
 
     def spans(self, words: Words) -> list[tuple[int, int]]:
         """Where they stand in `words.plain`, with the space before."""
-        if not self._sources:
+        if not self._pieces:
             return []
         return [found.span() for found in self.pattern.finditer(words.plain)]
 
     def occur(self, words: Words) -> bool:
         """Whether one of them stands anywhere."""
-        return bool(self._sources) and self.pattern.search(words.plain) is not None
+        return bool(self._pieces) and self.pattern.search(words.plain) is not None
+
+    def by_key(self) -> dict[str, list[str]]:
+        """The expressions by the words that they may begin with, the longest first."""
+        found: dict[str, list[str]] = {}
+        for piece in self._pieces:
+            for key in piece.keys:
+                found.setdefault(key, []).append(piece.source)
+        return found
+
+
+def _pattern(sources: Sequence[str]) -> re.Pattern[str]:
+    return re.compile(f"(?:{'|'.join(sources)})(?= )")
 
 
 class PhraseIndex:
     """Many `Phrases` by the words that they may begin with: most words of a post begin none.
+
+    What begins with a word becomes an expression when the word is first met: most never are.
 
     Args:
         lists: What to look for; a list is named by its place.
     """
 
     def __init__(self, lists: Sequence[Phrases]) -> None:
-        self._lists = tuple(lists)
-        self._by_key: dict[str, tuple[int, ...]] = {}
-        for place, phrases in enumerate(self._lists):
-            for key in phrases.keys:
-                self._by_key[key] = (*self._by_key.get(key, ()), place)
+        self._by_key: dict[str, list[tuple[int, re.Pattern[str] | list[str]]]] = {}
+        for place, phrases in enumerate(lists):
+            for key, sources in phrases.by_key().items():
+                self._by_key.setdefault(key, []).append((place, sources))
 
     def spans(self, words: Words) -> dict[int, list[tuple[int, int]]]:
         """As `Phrases.spans`, for all lists at once, by place; lists without a match are absent."""
@@ -193,26 +205,31 @@ class PhraseIndex:
         by_key = self._by_key
         at = 0
         for word in words.plain.split():
-            places = by_key.get(word, ()) + by_key.get(word[:_STEM] + "*", ())
-            if word[0].isdigit():
-                places += by_key.get("#", ())
-            for place in places:
-                self._match(words.plain, at, place, found)
+            for key in (word, word[:_STEM] + "*", "#" if word[0].isdigit() else ""):
+                if key in by_key:
+                    self._match(words.plain, at, key, found)
             at += len(word) + 1
         return found
 
     def _match(
-        self, plain: str, at: int, place: int, found: dict[int, list[tuple[int, int]]]
+        self, plain: str, at: int, key: str, found: dict[int, list[tuple[int, int]]]
     ) -> None:
-        earlier = found.get(place)
-        if earlier and earlier[-1][1] > at:
-            return
-        if match := self._lists[place].pattern.match(plain, at):
-            found.setdefault(place, []).append(match.span())
+        candidates = self._by_key[key]
+        for number, (place, held) in enumerate(candidates):
+            pattern = _pattern(held) if isinstance(held, list) else held
+            if pattern is not held:
+                candidates[number] = (place, pattern)
+            if match := pattern.match(plain, at):
+                _take(found.setdefault(place, []), match.span())
 
 
-def _longest_first(source: str) -> tuple[int, str]:
-    return (-len(source), source)
+def _take(spans: list[tuple[int, int]], span: tuple[int, int]) -> None:
+    """Add a match; of two that overlap the first counts, of two that begin together the longer."""
+    start, end = span
+    if not spans or spans[-1][1] <= start:
+        spans.append(span)
+    elif spans[-1][0] == start and spans[-1][1] < end:
+        spans[-1] = span
 
 
 _PART = re.compile(r"\.\.\.|\(|\)\??|\||[^\s()|]+")
@@ -299,7 +316,10 @@ class _PhraseReader:
         )
 
 
+@lru_cache(maxsize=4096)
 def _word(word: str) -> _Piece:
+    if _PLAIN.fullmatch(word) and word not in _ALIASES and word not in _IN_FULL:
+        return _Piece(f" {word}", is_certain=True, keys=frozenset({word}))
     if word == "^":
         return _START
     if word in ("?", "<link>", "<name>"):
@@ -324,3 +344,4 @@ def _word(word: str) -> _Piece:
 
 
 _SIGNS = re.compile(r"[*#<>]")
+_PLAIN = re.compile(r"(?!ae$)[a-z]+")

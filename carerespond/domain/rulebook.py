@@ -1,36 +1,46 @@
 """The rules of triage as data: groups of phrases with a weight and a reason, read from TOML.
 
-A team may keep its own file. Everything in it is checked when it is read, and every mistake names
-the file, the group and the line.
+Several files make one set of rules: the shipped ones, one a language, and a team's own. A later
+file may change a group of an earlier one by its id, add words to it, or bring groups of its own.
+Everything is checked when it is read, and every mistake names the file, the group and the line.
 """
 
 import difflib
+import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from carerespond.domain.errors import ConfigError
-from carerespond.domain.phrases import PhraseError, PhraseIndex, Phrases
+from carerespond.domain.phrases import PhraseError, PhraseIndex, Phrases, words_of
+from carerespond.domain.tone import Lexicon, read_lexicon
 
 KINDS = ("risk", "complaint", "question", "praise", "noise", "sign")
 
-# Scores from which a case goes into a pane; `praise` and `noise` are the strength that makes it so.
-_PANES = {"urgent": 6.0, "today": 3.0, "soon": 1.0, "praise": 1.0, "noise": 1.5}
-# From which strength a post counts as a complaint or a question.
-_LABELS = {"complaint": 0.8, "question": 0.5}
-# What is known beside the words. These weights are judgement: nobody has measured them.
-_CONTEXT = {
-    "names_us": 1.0,
-    "service_named": 0.3,
-    "wrote_again": 1.0,
-    "seen_before": 0.3,
-    "seen_before_most": 0.9,
-    "waiting": 0.5,
-    "waiting_most": 1.5,
-    "reach": 0.1,
-    "reach_most": 0.5,
+_TABLES: dict[str, dict[str, float]] = {
+    # Scores from which a case goes into a pane; `praise` and `noise` are the strength for it.
+    "panes": {"urgent": 6.0, "today": 3.0, "soon": 1.0, "praise": 1.0, "barb": 0.8, "noise": 1.5},
+    # From which strength a post counts as a complaint, a question, praise.
+    "labels": {"complaint": 0.3, "beside_question": 1.0, "question": 0.4, "kind_tone": 0.2},
+    "tone": {"weight": 0.0},
+    "length": {"words": 16.0, "weight": 0.0, "most": 0.5},
+    # What is known beside the words. These weights are judgement: nobody has measured them.
+    "context": {
+        "names_us": 1.0,
+        "service_named": 0.3,
+        "wrote_again": 1.0,
+        "seen_before": 0.3,
+        "seen_before_most": 0.9,
+        "waiting": 0.5,
+        "waiting_most": 1.5,
+        "reach": 0.1,
+        "reach_most": 0.5,
+        "spreading": 0.5,
+        "spreading_from": 20.0,
+        "unknown_language": 1.0,
+    },
 }
 _WEIGHT_MOST = 100.0
 
@@ -48,6 +58,7 @@ class Group:
         is_negatable: "not", "never" or "no" shortly before a match undoes it.
         yields_to_praise: Does not count in a post that praises and holds no other complaint.
         must_match: Sentences for which the group must fire; `must_not_match`: must not.
+        is_bound: Its phrases are of one language, and mean nothing in a post of another.
     """
 
     group_id: str
@@ -63,38 +74,77 @@ class Group:
     yields_to_praise: bool = False
     must_match: tuple[str, ...] = ()
     must_not_match: tuple[str, ...] = ()
+    is_bound: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language by its common little words.
+
+    Attributes:
+        code: As networks give it: "en", "cy".
+        has_rules: Whether there are phrases for it, or it is only known by sight.
+    """
+
+    code: str
+    name: str
+    words: frozenset[str]
+    has_rules: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """Everything that triage goes by; groups stand in the order of their ids.
 
-    `index` finds the phrases of all groups at once, a group by its place.
+    Attributes:
+        index: Finds the phrases of all groups at once, a group by its place.
+        lexicon: The ratings of words for the tone; None leaves the tone out.
+        sources: The files, in the order in which they were read.
+        mark: The same for the same texts and no others, to tell by which rules a case was placed.
     """
 
     groups: tuple[Group, ...]
     panes: Mapping[str, float]
     labels: Mapping[str, float]
+    tone: Mapping[str, float]
+    length: Mapping[str, float]
     context: Mapping[str, float]
-    source: str
+    languages: tuple[Language, ...]
     index: PhraseIndex
+    lexicon: Lexicon | None
+    sources: tuple[str, ...]
+    mark: str
+    language_words: Mapping[str, tuple[Language, ...]]
 
 
 def load_rules(text: str, source: str) -> Rules:
-    """Read a rules file.
+    """Read one rules file; see `read_rules`."""
+    return read_rules([(text, source)])
+
+
+def read_rules(documents: Sequence[tuple[str, str]], lexicon: Sequence[str] = ()) -> Rules:
+    """Read rules files, each of which may change and add to those before it.
 
     Args:
-        text: TOML.
-        source: What the file is called in errors.
+        documents: TOML, and what the file is called in errors.
+        lexicon: Texts of rated words for the tone.
 
     Raises:
-        ConfigError: Naming the source, the group and the line, and what to do.
+        ConfigError: Naming the file, the group and the line, and what to do.
     """
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{source}: not valid TOML: {error}.", "Mend that line.") from None
-    return _Reader(text, source).rules(document)
+    book = _Book()
+    for text, source in documents:
+        try:
+            document = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{source}: not valid TOML: {error}.", "Mend that line.") from None
+        _Reader(text, source, book).read(document)
+    mark = hashlib.sha256("\0".join([text for text, _ in documents] + [*lexicon]).encode())
+    return book.rules(
+        read_lexicon(*lexicon) if lexicon else None,
+        tuple(source for _, source in documents),
+        mark.hexdigest()[:16],
+    )
 
 
 def _is_number(value: object) -> bool:
@@ -131,81 +181,183 @@ _KEYS: dict[str, tuple[str, _Check]] = {
     "yields_to_praise": ("yields_to_praise", _FLAG),
     "must_match": ("must_match", _TEXTS),
     "must_not_match": ("must_not_match", _TEXTS),
+    "remove": ("remove", _TEXTS),
 }
-_REQUIRED = ("id", "kind", "weight", "reason", "patterns")
+_REQUIRED = ("kind", "weight", "reason", "patterns")
 _PHRASE_KEYS = ("patterns", "not", "unless")
-_TABLES = {"panes": _PANES, "labels": _LABELS, "context": _CONTEXT}
+_LANGUAGE_KEYS: dict[str, _Check] = {
+    "code": _TEXT,
+    "name": _TEXT,
+    "words": _TEXTS,
+    "has_rules": _FLAG,
+}
+
+
+class _Book:
+    """What the files read so far add up to."""
+
+    def __init__(self) -> None:
+        self.tables = {name: dict(known) for name, known in _TABLES.items()}
+        self.groups: dict[str, dict[str, Any]] = {}
+        self.languages: dict[str, Language] = {}
+
+    def rules(self, lexicon: Lexicon | None, sources: tuple[str, ...], mark: str) -> Rules:
+        groups = tuple(_as_group(self.groups[group_id]) for group_id in sorted(self.groups))
+        languages = tuple(self.languages[code] for code in sorted(self.languages))
+        words: dict[str, tuple[Language, ...]] = {}
+        for language in languages:
+            for word in language.words:
+                words[word] = (*words.get(word, ()), language)
+        return Rules(
+            groups=groups,
+            languages=languages,
+            language_words=words,
+            index=PhraseIndex([group.phrases for group in groups]),
+            lexicon=lexicon,
+            sources=sources,
+            mark=mark,
+            **self.tables,
+        )
+
+
+def _as_group(values: dict[str, Any]) -> Group:
+    phrases = {
+        name: Phrases(tuple(values[name]))
+        for name in ("phrases", "idioms", "unless")
+        if name in values
+    }
+    return Group(**(values | phrases))
 
 
 class _Reader:
-    """Turns tables into rules and knows on which line a key stands."""
+    """Turns the tables of one file into rules and knows on which line a key stands."""
 
-    def __init__(self, text: str, source: str) -> None:
+    def __init__(self, text: str, source: str, book: _Book) -> None:
         self._lines = text.splitlines()
         self._source = source
+        self._book = book
+        self._is_bound = False
 
-    def rules(self, document: dict[str, Any]) -> Rules:
-        self._known(document, {"group": None, **_TABLES}, "", "", 1)
-        panes, labels, context = (self._table(document, name) for name in _TABLES)
+    def read(self, document: dict[str, Any]) -> None:
+        self._known(document, {"group": None, "language": None, **_TABLES}, "", "", 1)
+        for name in _TABLES:
+            self._table(document, name)
+        panes = self._book.tables["panes"]
         if not panes["urgent"] > panes["today"] > panes["soon"]:
             self._fail("", self._line("panes"), "urgent, today and soon must fall.", "Order them.")
-        tables = document.get("group", [])
-        if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
-            self._fail("", self._line("group"), "group is not a list.", "Write [[group]].")
-        groups: dict[str, Group] = {}
-        for index, table in enumerate(tables):
-            group = self._group(table, index)
-            if group.group_id in groups:
+        self._languages(document)
+        seen: set[str] = set()
+        for index, table in enumerate(self._list(document, "group")):
+            group_id = self._group(table, index)
+            if group_id in seen:
                 where = self._line("group", index, "id")
-                self._fail(
-                    group.group_id, where, "there are two groups with this id.", "Rename one."
-                )
-            groups[group.group_id] = group
-        if not groups:
+                self._fail(group_id, where, "there are two groups with this id.", "Rename one.")
+            seen.add(group_id)
+        if not self._book.groups:
             self._fail("", 1, "there are no groups.", "Write at least one [[group]].")
-        ordered = tuple(groups[group_id] for group_id in sorted(groups))
-        phrases = PhraseIndex([group.phrases for group in ordered])
-        return Rules(ordered, panes, labels, context, self._source, phrases)
 
-    def _table(self, document: dict[str, Any], name: str) -> dict[str, float]:
-        known = _TABLES[name]
+    def _list(self, document: dict[str, Any], name: str) -> list[dict[str, Any]]:
+        tables = document.get(name, [])
+        tables = [tables] if isinstance(tables, dict) and name == "language" else tables
+        if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+            self._fail("", self._line(name), f"{name} is not a list.", f"Write [[{name}]].")
+        return tables
+
+    def _table(self, document: dict[str, Any], name: str) -> None:
         table = document.get(name, {})
         if not isinstance(table, dict):
             self._fail("", self._line(name), f"{name} is not a table.", f"Write [{name}].")
-        self._known(table, known, name, "", self._line(name))
+        self._known(table, _TABLES[name], name, "", self._line(name))
         for key, value in table.items():
             fits, wanted = _NUMBER
             if not fits(value):
                 line = self._line(name, 0, key)
                 self._fail("", line, f"{key} is not {wanted}.", f"Write {wanted}.")
-        return {**known, **{key: float(value) for key, value in table.items()}}
+            self._book.tables[name][key] = float(value)
 
-    def _group(self, table: dict[str, Any], index: int) -> Group:
-        group_id = str(table.get("id") or f"number {index + 1}")
+    def _languages(self, document: dict[str, Any]) -> None:
+        for index, table in enumerate(self._list(document, "language")):
+            self._known(table, _LANGUAGE_KEYS, "language", "", index)
+            for key, (fits, wanted) in _LANGUAGE_KEYS.items():
+                if key not in table and key != "has_rules":
+                    line = self._line("language", index)
+                    self._fail("", line, f"the language has no {key}.", f"Add {key}.")
+                if key in table and not fits(table[key]):
+                    line = self._line("language", index, key)
+                    self._fail("", line, f"{key} is not {wanted}.", f"Write {wanted}.")
+            words = frozenset(
+                one for word in table["words"] for one in words_of(word).plain.split()
+            )
+            language = Language(table["code"], table["name"], words, table.get("has_rules", True))
+            self._book.languages[language.code] = language
+            self._is_bound = self._is_bound or language.has_rules
+
+    def _group(self, table: dict[str, Any], index: int) -> str:
+        group_id = self._id(table, index)
         self._known(table, _KEYS, "group", group_id, index)
+        earlier = self._book.groups.get(group_id)
+        if earlier is None:
+            self._required(table, group_id, index)
+            values: dict[str, Any] = {"is_bound": self._is_bound}
+        else:
+            values = dict(earlier)
+            values["is_bound"] &= self._is_bound or "patterns" not in table
+        for key, value in table.items():
+            self._check(key, value, group_id, index)
+            attribute, _ = _KEYS[key]
+            if isinstance(value, list):
+                values[attribute] = (*values.get(attribute, ()), *value)
+            else:
+                values[attribute] = value
+        self._remove(values, group_id, index)
+        self._book.groups[group_id] = values
+        return group_id
+
+    def _id(self, table: dict[str, Any], index: int) -> str:
+        group_id = table.get("id")
+        if not isinstance(group_id, str) or not group_id.strip():
+            name = f"number {index + 1}"
+            self._fail(name, self._line("group", index), "it has no id.", "Add id.")
+        return group_id
+
+    def _required(self, table: dict[str, Any], group_id: str, index: int) -> None:
+        """A new group must be whole; one that changes an earlier group need not."""
         for key in _REQUIRED:
             if not table.get(key) and table.get(key) != 0:
-                self._fail(group_id, self._line("group", index), f"it has no {key}.", f"Add {key}.")
-        values: dict[str, Any] = {}
-        for key, value in table.items():
-            attribute, (fits, wanted) = _KEYS[key]
-            if not fits(value):
-                line = self._line("group", index, key)
-                self._fail(group_id, line, f"{key} is not {wanted}.", f"Write {wanted}.")
-            values[attribute] = tuple(value) if isinstance(value, list) else value
-        for key in _PHRASE_KEYS:
-            if key in table:
-                values[_KEYS[key][0]] = self._phrases(table[key], group_id, index, key)
-        return Group(**values)
+                line = self._line("group", index)
+                self._fail(group_id, line, f"it has no {key}.", self._nearest(group_id, key))
 
-    def _phrases(self, phrases: list[str], group_id: str, index: int, key: str) -> Phrases:
+    def _check(self, key: str, value: Any, group_id: str, index: int) -> None:
+        fits, wanted = _KEYS[key][1]
+        if not fits(value):
+            line = self._line("group", index, key)
+            self._fail(group_id, line, f"{key} is not {wanted}.", f"Write {wanted}.")
+        if key in _PHRASE_KEYS:
+            self._check_phrases(value, group_id, index, key)
+
+    def _nearest(self, group_id: str, key: str) -> str:
+        near = difflib.get_close_matches(group_id, self._book.groups, 1)
+        return f"Add {key}, or did you mean the group {near[0]!r}?" if near else f"Add {key}."
+
+    def _remove(self, values: dict[str, Any], group_id: str, index: int) -> None:
+        """Take phrases out of the group again; one that is not there is a mistake."""
+        phrases = values.pop("remove", ())
+        for phrase in phrases:
+            if phrase not in values["phrases"]:
+                line = self._line("group", index, "remove", phrase)
+                problem = f"remove: {phrase!r} is not among its patterns."
+                near = difflib.get_close_matches(phrase, values["phrases"], 1)
+                remedy = f"Did you mean {near[0]!r}?" if near else "Copy the pattern as it stands."
+                self._fail(group_id, line, problem, remedy)
+        values["phrases"] = tuple(one for one in values["phrases"] if one not in phrases)
+
+    def _check_phrases(self, phrases: list[str], group_id: str, index: int, key: str) -> None:
         for phrase in phrases:
             try:
                 Phrases((phrase,))
             except PhraseError as error:
                 line = self._line("group", index, key, phrase)
                 self._fail(group_id, line, f"{key}: {phrase!r}: {error}.", "Mend the phrase.")
-        return Phrases(tuple(phrases))
 
     def _known(
         self, table: dict[str, Any], known: Mapping[str, object], where: str, group: str, index: int

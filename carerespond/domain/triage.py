@@ -12,8 +12,9 @@ from datetime import datetime
 
 from carerespond.domain.models import Assessment, Post, Priority, Reason
 from carerespond.domain.phrases import Words, words_of
-from carerespond.domain.rulebook import Group, Rules, load_rules
+from carerespond.domain.rulebook import Group, Language, Rules, load_rules
 from carerespond.domain.text import one_line
+from carerespond.domain.tone import tone_of
 
 __all__ = ["Context", "Rules", "assess", "load_rules", "misfits"]
 
@@ -21,6 +22,11 @@ _WORDS_SHOWN = 4
 _WORD_LONGEST = 60
 _SECONDS_A_MINUTE = 60
 _FEW_FOLLOWERS = 10
+_NO_WORDS = frozenset({".", "?", "<link>", "<name>"})
+_FEW_WORDS = 4  # fewer do not show their language
+_SHARE_OTHER = 0.2
+_SHARE_KNOWN = 0.1
+_CODE = 2
 
 _NEGATED = re.compile(
     r"(?: (?:not|never|isnt|wasnt|arent|werent|dont|didnt|doesnt|hasnt|havent|hadnt|cant|couldnt"
@@ -58,24 +64,35 @@ _NO_CONTEXT = Context()
 
 @dataclass(slots=True)
 class _Strength:
-    """What the groups add up to, by kind, in positive points."""
+    """What the groups add up to, by kind, in positive points; `words` is the words' whole score."""
 
     complaint: float = 0.0
     question: float = 0.0
     praise: float = 0.0
     noise: float = 0.0
+    words: float = 0.0
+    tone: float = 0.0
     is_pinned: bool = False
 
 
 def assess(post: Post, rules: Rules, context: Context = _NO_CONTEXT) -> Assessment:
     """Where a post goes, its score (higher is sooner) and the reasons, which add up to the score.
 
+    A post in a language without rules is placed by what is known beside its words, and by words
+    that hold a case in the urgent pane, in whatever language they stand.
+
     Pinned risks stand first among the reasons, then the strongest.
     """
     words = words_of(post.text)
-    found = _matches(post, words, rules)
+    foreign = _foreign(words, post.lang, rules)
+    found = _matches(post, words, rules, foreign)
     strength = _strength(found)
     reasons = [_reason(group, said) for group, said in found]
+    if foreign is None:
+        reasons += _wording_reasons(words, rules, strength)
+    strength.words = math.fsum(one.points for one in reasons)
+    if foreign is not None:
+        reasons.append(_foreign_reason(foreign, rules))
     if not post.is_ours:
         reasons += _context_reasons(post, words, rules, context, strength)
     pins = {group.group_id for group, _ in found if group.is_pin}
@@ -106,13 +123,16 @@ def misfits(rules: Rules) -> list[str]:
 # -- the words ---------------------------------------------------------------------------------
 
 
-def _matches(post: Post, words: Words, rules: Rules) -> list[tuple[Group, list[str]]]:
+def _matches(
+    post: Post, words: Words, rules: Rules, foreign: Language | None
+) -> list[tuple[Group, list[str]]]:
     if post.has_link and "<link>" not in words.plain:
         words = Words(words.plain + "<link> ", words.raw, words.starts, words.spans)
     found = [
         (group, said)
         for place, spans in sorted(rules.index.spans(words).items())
         if (said := _said(group := rules.groups[place], words, spans))
+        and (foreign is None or group.is_pin or not group.is_bound)
     ]
     return [one for one in found if not _yields(one[0], found, rules)]
 
@@ -171,6 +191,80 @@ def _reason(group: Group, said: Sequence[str]) -> Reason:
     sign = -1 if group.kind in ("praise", "noise") else 1
     shown = tuple(str(one_line(one, _WORD_LONGEST)) for one in said[:_WORDS_SHOWN])
     return Reason(group.group_id, group.reason, round(sign * group.weight * len(said), 3), shown)
+
+
+# -- the wording as a whole --------------------------------------------------------------------
+
+
+def _wording_reasons(words: Words, rules: Rules, strength: _Strength) -> list[Reason]:
+    """The tone, and a little for who takes the trouble to write at length."""
+    reasons = []
+    if rules.lexicon is not None and rules.tone["weight"]:
+        tone = tone_of(words, rules.lexicon)
+        strength.tone = tone.compound
+        points = round(-rules.tone["weight"] * tone.compound, 3)
+        if points:
+            text, said = ("harsh words", tone.harsh) if points > 0 else ("kind tone", tone.kind)
+            shown = tuple(str(one_line(one, _WORD_LONGEST)) for one in said[:_WORDS_SHOWN])
+            reasons.append(Reason("tone", text, points, shown))
+    length = rules.length
+    if len(words.starts) > length["words"] > 0:
+        doublings = math.log2(len(words.starts) / length["words"])
+        points = round(min(length["weight"] * doublings, length["most"]), 3)
+        if points:
+            reasons.append(Reason("length", "it is long", points))
+    return reasons
+
+
+def _foreign(words: Words, tag: str | None, rules: Rules) -> Language | None:
+    """The language of a text when there are no rules for it; None when there are, or in doubt.
+
+    A language shows itself by its common little words. The network's own tag counts only where
+    the words say nothing: it is often wrong for short posts.
+    """
+    counts = dict.fromkeys(rules.languages, 0)
+    total = 0
+    letters = rules.language_words
+    for token in words.plain.split():
+        if token in _NO_WORDS:
+            continue
+        total += 1
+        for language in letters.get(token, ()):
+            counts[language] += 1
+    if total < _FEW_WORDS:
+        return None
+    known = max((count for one, count in counts.items() if one.has_rules), default=0)
+    others = [(count, one.code) for one, count in counts.items() if not one.has_rules]
+    most, code = max(others, default=(0, ""))
+    if most > known and most >= max(_SHARE_OTHER * total, 2):
+        return next(one for one in rules.languages if one.code == code)
+    if known >= _SHARE_KNOWN * total:
+        return None
+    if _is_other_script(words):
+        return _tagged(tag, rules) or Language("", "another alphabet", frozenset(), has_rules=False)
+    return _tagged(tag, rules)
+
+
+def _tagged(tag: str | None, rules: Rules) -> Language | None:
+    """The language that the network names, unless there are rules for it or it names none."""
+    code = (tag or "").split("-")[0].lower()
+    if len(code) != _CODE or code in ("in",):  # X writes "in" for Indonesian, and much else
+        return None
+    named = next((one for one in rules.languages if one.code == code), None)
+    if named is None:
+        return Language(code, f"the language {code}", frozenset(), has_rules=False)
+    return None if named.has_rules else named
+
+
+def _is_other_script(words: Words) -> bool:
+    """Whether most letters are of no Latin alphabet."""
+    letters = [one for one in words.raw if one.isalpha()]
+    return sum(one > "\u024f" for one in letters) * 2 > len(letters)
+
+
+def _foreign_reason(language: Language, rules: Rules) -> Reason:
+    text = f"in {language.name}, for which there are no rules: placed by the rest"
+    return Reason("context.unknown_language", text, rules.context["unknown_language"])
 
 
 # -- beside the words --------------------------------------------------------------------------
@@ -246,7 +340,7 @@ def _priority(
     by_score = _by_score(score, rules)
     if strength.praise < panes["praise"]:
         return by_score
-    if strength.complaint or strength.question >= panes["soon"]:
+    if strength.complaint >= panes["barb"] or strength.question >= panes["soon"]:
         return min(by_score, Priority.SOON)  # praise with a barb is not left among the thanks
     return Priority.PRAISE
 
@@ -268,12 +362,18 @@ def _by_score(score: float, rules: Rules) -> Priority:
 
 
 def _label(strength: _Strength, rules: Rules) -> str:
-    """Complaint, question, praise or other; complaint wins at a low cut, save over more praise."""
-    outweighed = not strength.is_pinned and strength.praise > strength.complaint
-    if strength.is_pinned or (strength.complaint >= rules.labels["complaint"] and not outweighed):
+    """Complaint, question, praise or other; complaint wins at a low cut."""
+    labels = rules.labels
+    against = strength.complaint - strength.praise - rules.tone["weight"] * strength.tone
+    asks = strength.question >= labels["question"]
+    if strength.is_pinned or (
+        strength.complaint
+        and against >= labels["complaint"]
+        and not (asks and strength.complaint < labels["beside_question"])
+    ):
         return "complaint"
-    if strength.question >= rules.labels["question"] and strength.praise < rules.panes["praise"]:
+    if asks and strength.praise < rules.panes["praise"]:
         return "question"
-    if strength.praise >= rules.panes["praise"]:
+    if strength.praise >= rules.panes["praise"] or strength.tone > labels["kind_tone"]:
         return "praise"
     return "other"

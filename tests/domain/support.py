@@ -1,15 +1,14 @@
 """Posts, cases and rules for the tests of the domain."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 
-import carerespond
+from carerespond.config import lexicon_texts, rules_texts
 from carerespond.domain.models import Assessment, Author, Case, CaseState, Post, Priority
-from carerespond.domain.rulebook import Rules, load_rules
+from carerespond.domain.rulebook import Rules, read_rules
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
-RULES_FILE = Path(carerespond.__file__).parent / "rules" / "triage.toml"
 
 
 def author(number: int = 1, handle: str = "sunny77", **more: object) -> Author:
@@ -41,4 +40,9 @@ def case(head: Post | None = None, **more: object) -> Case:
 
 @cache
 def shipped_rules() -> Rules:
-    return load_rules(RULES_FILE.read_text(encoding="utf-8"), "triage.toml")
+    return read_rules(rules_texts(), lexicon_texts())
+
+
+def changed_rules(change: Callable[[str], str]) -> Rules:
+    """The shipped rules with every file put through `change`."""
+    return read_rules([(change(text), source) for text, source in rules_texts()], lexicon_texts())

@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carerespond.domain.models import Assessment, Post, Priority
-from carerespond.domain.rulebook import load_rules
 from carerespond.domain.triage import Context, assess, misfits
-from tests.domain.support import NOW, RULES_FILE, author, post, shipped_rules
+from tests.domain.support import NOW, author, changed_rules, post, shipped_rules
 
 # Sentences of our own; what a person at the desk would say about each.
 URGENT = (
@@ -121,10 +120,9 @@ def test_every_group_is_tried_both_ways() -> None:
 
 
 def test_a_sentence_that_does_not_fit_its_group_is_found() -> None:
-    text = RULES_FILE.read_text(encoding="utf-8")
-    broken = text.replace('must_match = ["Open on Sundays?"]', 'must_match = ["Open on Sundays"]')
-    assert broken != text
-    assert len(misfits(load_rules(broken, "broken"))) == 1
+    right, wrong = 'must_match = ["Open on Sundays?"]', 'must_match = ["Open on Sundays"]'
+    broken = changed_rules(lambda text: text.replace(right, wrong))
+    assert len(misfits(broken)) == 1
 
 
 # -- properties --------------------------------------------------------------------------------
@@ -201,10 +199,12 @@ def test_knowing_more_against_waiting_never_lowers_the_score(one: Post, context:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_the_order_of_groups_and_phrases_has_no_meaning(seed: int) -> None:
-    text = RULES_FILE.read_text(encoding="utf-8")
-    head, *groups = re.split(r"(?m)^(?=\[\[group\]\])", text)
-    random.Random(seed).shuffle(groups)
-    shuffled = load_rules(head + "".join(groups), "shuffled")
+    def shuffle(text: str) -> str:
+        head, *groups = re.split(r"(?m)^(?=\[\[group\]\])", text)
+        random.Random(seed).shuffle(groups)
+        return head + "".join(groups)
+
+    shuffled = changed_rules(shuffle)
     for sentence in (*URGENT, *SOON_OR_MORE, *PRAISE, *WATCH):
         assert assess(post(sentence), shuffled) == assess(post(sentence), shipped_rules())
 
@@ -282,7 +282,7 @@ def _without_negation(text: str) -> str:
     "plant", [_without_pins, _without_idioms, _without_yielding, _without_negation]
 )
 def test_the_sentences_catch_rules_that_have_lost_a_safeguard(plant: Callable[[str], str]) -> None:
-    planted = load_rules(plant(RULES_FILE.read_text(encoding="utf-8")), "planted")
+    planted = changed_rules(plant)
     urgent = all(assess(post(text), planted).priority is Priority.URGENT for text in URGENT)
     praise = all(assess(post(text), planted).priority is Priority.PRAISE for text in PRAISE)
     assert not (urgent and praise and not misfits(planted))
