@@ -221,12 +221,11 @@ class _Book:
 
 
 def _as_group(values: dict[str, Any]) -> Group:
-    phrases = {
-        name: Phrases(tuple(values[name]))
-        for name in ("phrases", "idioms", "unless")
-        if name in values
-    }
-    return Group(**(values | phrases))
+    made = dict(values)
+    for name in ("phrases", "idioms", "unless"):
+        if name in made:
+            made[name] = Phrases(tuple(made[name]))
+    return Group(**made)
 
 
 class _Reader:
