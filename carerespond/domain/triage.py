@@ -346,12 +346,16 @@ def _priority(
 
 
 def _is_noise(post: Post, strength: _Strength, rules: Rules, context: Context) -> bool:
-    if strength.complaint >= rules.panes["today"]:
+    """News, selling and reposts; in doubt it is somebody who should be heard."""
+    panes = rules.panes
+    is_plain = strength.noise >= panes["noise_for_sure"]  # a headline may be full of alarming words
+    if strength.complaint >= panes["today"] and not is_plain:
         return False
     if post.is_repost:
         return True
-    is_for_us = _is_to_us(post, context) and (strength.complaint or strength.question)
-    return strength.noise >= rules.panes["noise"] and not is_for_us
+    if _is_to_us(post, context) and (strength.complaint or strength.question):
+        return False
+    return is_plain or (strength.noise >= panes["noise"] and strength.praise < panes["praise"])
 
 
 def _by_score(score: float, rules: Rules) -> Priority:
