@@ -42,7 +42,7 @@ _TABLES: dict[str, dict[str, float]] = {
         "seen_before": 0.3,
         "seen_before_most": 0.9,
         "waiting": 0.5,
-        "waiting_most": 1.5,
+        "waiting_most": 1.0,
         "reach": 0.1,
         "reach_most": 0.5,
         "spreading": 0.5,
