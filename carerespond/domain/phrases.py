@@ -21,6 +21,7 @@ from typing import NamedTuple
 LONGEST = 20_000  # characters of a post that are looked at
 _LONGEST_PHRASE = 2_000
 _DEEPEST = 4
+_REACH = 160  # characters: a phrase that reaches into another begins no farther away
 _STEM = 3  # letters before a star
 
 _TOKEN = re.compile(
@@ -167,6 +168,14 @@ class Phrases:
             return []
         return [found.span() for found in self.pattern.finditer(words.plain)]
 
+    def overlap(self, words: Words, start: int, end: int) -> bool:
+        """Whether one of them stands at a place of `words.plain`, or reaches into it."""
+        if not self._pieces:
+            return False
+        last = words.plain.find(" ", end + _REACH) + 1 or len(words.plain)
+        near = self.pattern.finditer(words.plain, max(start - _REACH, 0), last)
+        return any(found.start() < end and start < found.end() for found in near)
+
     def occur(self, words: Words) -> bool:
         """Whether one of them stands anywhere."""
         return bool(self._pieces) and self.pattern.search(words.plain) is not None
@@ -184,43 +193,63 @@ def _pattern(sources: Sequence[str]) -> re.Pattern[str]:
     return re.compile(f"(?:{'|'.join(sources)})(?= )")
 
 
+class _Beginning:
+    """What may begin with one word, of all lists; expressions are made when they are needed.
+
+    Most words begin nothing at most places, so one expression for all lists is tried first.
+    """
+
+    __slots__ = ("_any", "_patterns", "_sources")
+
+    def __init__(self) -> None:
+        self._sources: dict[int, list[str]] = {}
+        self._patterns: list[tuple[int, re.Pattern[str]]] | None = None
+        self._any: re.Pattern[str] | None = None
+
+    def add(self, place: int, sources: list[str]) -> None:
+        self._sources[place] = sources
+
+    def match(self, plain: str, at: int, found: dict[int, list[tuple[int, int]]]) -> None:
+        """Add what begins at a place to what was found, by list."""
+        if self._any is None:
+            self._any = _pattern([one for sources in self._sources.values() for one in sources])
+        if not self._any.match(plain, at):
+            return
+        if self._patterns is None:
+            self._patterns = [(place, _pattern(one)) for place, one in self._sources.items()]
+        for place, pattern in self._patterns:
+            if match := pattern.match(plain, at):
+                _take(found.setdefault(place, []), match.span())
+
+
 class PhraseIndex:
     """Many `Phrases` by the words that they may begin with: most words of a post begin none.
-
-    What begins with a word becomes an expression when the word is first met: most never are.
 
     Args:
         lists: What to look for; a list is named by its place.
     """
 
     def __init__(self, lists: Sequence[Phrases]) -> None:
-        self._by_key: dict[str, list[tuple[int, re.Pattern[str] | list[str]]]] = {}
+        self._by_key: dict[str, _Beginning] = {}
         for place, phrases in enumerate(lists):
             for key, sources in phrases.by_key().items():
-                self._by_key.setdefault(key, []).append((place, sources))
+                self._by_key.setdefault(key, _Beginning()).add(place, sources)
 
     def spans(self, words: Words) -> dict[int, list[tuple[int, int]]]:
         """As `Phrases.spans`, for all lists at once, by place; lists without a match are absent."""
         found: dict[int, list[tuple[int, int]]] = {}
-        by_key = self._by_key
+        find = self._by_key.get
+        plain = words.plain
         at = 0
-        for word in words.plain.split():
-            for key in (word, word[:_STEM] + "*", "#" if word[0].isdigit() else ""):
-                if key in by_key:
-                    self._match(words.plain, at, key, found)
+        for word in plain.split():
+            if beginning := find(word):
+                beginning.match(plain, at, found)
+            if beginning := find(word[:_STEM] + "*"):
+                beginning.match(plain, at, found)
+            if word[0].isdigit() and (beginning := find("#")):
+                beginning.match(plain, at, found)
             at += len(word) + 1
         return found
-
-    def _match(
-        self, plain: str, at: int, key: str, found: dict[int, list[tuple[int, int]]]
-    ) -> None:
-        candidates = self._by_key[key]
-        for number, (place, held) in enumerate(candidates):
-            pattern = _pattern(held) if isinstance(held, list) else held
-            if pattern is not held:
-                candidates[number] = (place, pattern)
-            if match := pattern.match(plain, at):
-                _take(found.setdefault(place, []), match.span())
 
 
 def _take(spans: list[tuple[int, int]], span: tuple[int, int]) -> None:
@@ -232,7 +261,8 @@ def _take(spans: list[tuple[int, int]], span: tuple[int, int]) -> None:
         spans[-1] = span
 
 
-_PART = re.compile(r"\.\.\.|\(|\)\??|\||[^\s()|]+")
+# A choice of single words comes whole: most choices are, and reading them so is quick.
+_PART = re.compile(r"\.\.\.|\([a-z ]+(?:\|[a-z ]+)+\)\??|\(|\)\??|\||[^\s()|]+")
 
 
 class _Piece(NamedTuple):
@@ -304,8 +334,10 @@ class _PhraseReader:
         self._at += 1
         if part == "...":
             return _GAP
-        if part != "(":
+        if part[0] != "(":
             return _word(part)
+        if len(part) > 1:
+            return _choice(part)
         piece = self.choices(depth + 1)
         is_optional = self._parts[self._at] == ")?"
         self._at += 1
@@ -314,6 +346,22 @@ class _PhraseReader:
             if is_optional
             else piece
         )
+
+
+@lru_cache(maxsize=4096)
+def _choice(part: str) -> _Piece:
+    """A choice of plain words such as "(so|too long)", which may end in a question mark."""
+    sources: list[str] = []
+    keys: set[str] = set()
+    for one in part.strip("()?").split("|"):
+        words = [_word(word) for word in one.split()]
+        if not words:
+            raise PhraseError("it has an empty choice")
+        sources.append("".join(word.source for word in words))
+        keys |= words[0].keys
+    source = f"(?:{'|'.join(sources)})"
+    is_optional = part[-1] == "?"
+    return _Piece(source + "?" * is_optional, is_certain=not is_optional, keys=frozenset(keys))
 
 
 @lru_cache(maxsize=4096)

@@ -108,6 +108,7 @@ class Rules:
         index: Finds the phrases of all groups at once, a group by its place.
         lexicon: The ratings of words for the tone; None leaves the tone out.
         sources: The files, in the order in which they were read.
+        language_words: The places of the languages in which a little word is common.
         mark: The same for the same texts and no others, to tell by which rules a case was placed.
     """
 
@@ -122,7 +123,7 @@ class Rules:
     lexicon: Lexicon | None
     sources: tuple[str, ...]
     mark: str
-    language_words: Mapping[str, tuple[Language, ...]]
+    language_words: Mapping[str, tuple[int, ...]]
 
 
 def load_rules(text: str, source: str) -> Rules:
@@ -212,10 +213,10 @@ class _Book:
     def rules(self, lexicon: Lexicon | None, sources: tuple[str, ...], mark: str) -> Rules:
         groups = tuple(_as_group(self.groups[group_id]) for group_id in sorted(self.groups))
         languages = tuple(self.languages[code] for code in sorted(self.languages))
-        words: dict[str, tuple[Language, ...]] = {}
-        for language in languages:
+        words: dict[str, tuple[int, ...]] = {}
+        for place, language in enumerate(languages):
             for word in language.words:
-                words[word] = (*words.get(word, ()), language)
+                words[word] = (*words.get(word, ()), place)
         return Rules(
             groups=groups,
             languages=languages,

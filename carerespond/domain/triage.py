@@ -172,15 +172,16 @@ def _said(group: Group, words: Words, spans: Sequence[tuple[int, int]]) -> list[
     """The different words that make a group fire, at most `cap` of them."""
     if not spans or group.unless.occur(words):
         return []
-    idioms = group.idioms.spans(words)
     said: dict[str, str] = {}
     for start, end in spans:
-        if any(first < end and start < last for first, last in idioms):
+        if len(said) == group.cap:
+            break
+        if group.idioms.overlap(words, start, end):
             continue
         if group.is_negatable and _is_negated(words.plain, start):
             continue
         said.setdefault(words.plain[start:end], words.said(start + 1, end))
-    return list(said.values())[: group.cap]
+    return list(said.values())
 
 
 def _is_negated(plain: str, start: int) -> bool:
@@ -233,27 +234,33 @@ def _foreign(words: Words, tag: str | None, rules: Rules) -> Language | None:
     A language shows itself by its common little words. The network's own tag counts only where
     the words say nothing: it is often wrong for short posts.
     """
-    counts = dict.fromkeys(rules.languages, 0)
-    total = 0
-    letters = rules.language_words
-    for token in words.plain.split():
-        if token in _NO_WORDS:
-            continue
-        total += 1
-        for language in letters.get(token, ()):
-            counts[language] += 1
+    tokens = [token for token in words.plain.split() if token not in _NO_WORDS]
+    total = len(tokens)
     if total < _FEW_WORDS:
         return None
-    known = max((count for one, count in counts.items() if one.has_rules), default=0)
-    others = [(count, one.code) for one, count in counts.items() if not one.has_rules]
-    most, code = max(others, default=(0, ""))
+    known, most, other = _common(tokens, rules)
     if most > known and most >= max(_SHARE_OTHER * total, 2):
-        return next(one for one in rules.languages if one.code == code)
+        return other
     if known >= _SHARE_KNOWN * total:
         return None
     if _is_other_script(words):
         return _tagged(tag, rules) or Language("", "another alphabet", frozenset(), has_rules=False)
     return _tagged(tag, rules)
+
+
+def _common(tokens: Sequence[str], rules: Rules) -> tuple[int, int, Language | None]:
+    """How many words are common in a language with rules, at best; the same without, and which."""
+    counts = [0] * len(rules.languages)
+    for token in tokens:
+        for place in rules.language_words.get(token, ()):
+            counts[place] += 1
+    known, most, other = 0, 0, None
+    for language, count in zip(rules.languages, counts, strict=True):
+        if language.has_rules:
+            known = max(known, count)
+        elif count > most:
+            most, other = count, language
+    return known, most, other
 
 
 def _tagged(tag: str | None, rules: Rules) -> Language | None:
