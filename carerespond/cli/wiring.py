@@ -236,19 +236,15 @@ def make_scorer(config: Config | None) -> "Scorer":
     Raises:
         ConfigError: The rules are wrong.
     """
+    from carerespond.domain.rulebook import read_rules
+    from carerespond.domain.triage import Context
     from carerespond.services.scoring import Scorer
 
     if config is None:
-        from carerespond.domain.rulebook import read_rules
-        from carerespond.domain.triage import assess
-
-        shipped = read_rules(rules_texts(), lexicon_texts())
-        return Scorer(shipped, lambda post: assess(post, shipped))
-    from carerespond.services.assessing import Assessor
-
-    rules = load_triage(config)
+        return Scorer(read_rules(rules_texts(), lexicon_texts()), Context())
+    names = [name for one in config.services for name in (one.name, *one.nicknames) if name.strip()]
     handles = [account.handle for account in config.accounts]
-    return Scorer(rules, Assessor(rules, config, utc_now), handles)
+    return Scorer(load_triage(config), Context(service_names=names), handles)
 
 
 def make_listener(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from carerespond.domain.clocks import WorkingHours
+
 # USD: X's pay-per-use price list of 2026-08-22 (docs: x-api/getting-started/pricing).
 # [prices] in config.toml overrides it.
 X_PRICES: dict[str, float] = {
@@ -124,3 +126,4 @@ class Config:
     ascii_only: bool = False
     rail: tuple[str, ...] = RAIL
     reply_minutes: dict[str, float] = field(default_factory=lambda: dict(REPLY_MINUTES))
+    hours: WorkingHours | None = None

@@ -5,6 +5,8 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from carerespond.config.model import (
     TemplateConfig,
 )
 from carerespond.config.places import read_text, refuse_foreign
+from carerespond.domain.clocks import WorkingHours
 from carerespond.domain.errors import ConfigError
 from carerespond.domain.searching import LONGEST_QUERY, complete_query
 
@@ -55,6 +58,29 @@ def parse_config(text: str, source: str) -> Config:
 def known_keys() -> dict[str, tuple[str, ...]]:
     """Every key that `config.toml` may have, by its table; [keys] has those of the commands."""
     return {name: tuple(keys) for name, keys in _KEYS.items()}
+
+
+_MINUTES_A_DAY = 24 * 60
+_STRETCH = re.compile(r"([01]?\d|2[0-4]):([0-5]\d) ?[-\u2013] ?([01]?\d|2[0-4]):([0-5]\d)\Z")
+
+
+def _stretch(text: str) -> tuple[int, int]:
+    """A stretch such as "09:00-12:30" as minutes of the day; (0, 0) when it is none."""
+    found = _STRETCH.match(text)
+    if found is None:
+        return 0, 0
+    begin, end = (int(found[at]) * 60 + int(found[at + 1]) for at in (1, 3))
+    return (begin, end) if begin < end <= _MINUTES_A_DAY else (0, 0)
+
+
+def _is_zone(name: str) -> bool:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # only where hours are configured
+
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +156,12 @@ _BUDGET = {
 }
 _PRICES = {name: _Key(name, "number", high=1000) for name in X_PRICES}
 _REPLY_MINUTES = {name: _Key(name, "number", high=525600) for name in REPLY_MINUTES}
+_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_HOURS = {
+    "zone": _Key("zone", "zone"),
+    "holidays": _Key("holidays", "days"),
+    **{day: _Key(day, "stretches") for day in _WEEK},
+}
 _KEYS = {
     "organisation": _ORGANISATION,
     "account": _ACCOUNT,
@@ -140,9 +172,10 @@ _KEYS = {
     "budget": _BUDGET,
     "prices": _PRICES,
     "reply_minutes": _REPLY_MINUTES,
+    "hours": _HOURS,
     "inbox": _INBOX,
 }
-_TABLES = ("organisation", "inbox", "budget", "prices", "reply_minutes", "keys")
+_TABLES = ("organisation", "inbox", "budget", "prices", "reply_minutes", "hours", "keys")
 _LISTS = ("account", "search", "service", "template", "operator")
 
 _LINK = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?\Z")
@@ -164,6 +197,21 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "texts": (
         lambda v: isinstance(v, list) and all(isinstance(t, str) for t in v),
         'a list of texts, such as ["a", "b"]',
+    ),
+    "zone": (
+        lambda v: isinstance(v, str) and _is_zone(v),
+        'a time zone that this machine knows, such as "Europe/London"',
+    ),
+    "days": (
+        lambda v: isinstance(v, list) and all(type(one) is date for one in v),
+        "a list of days, such as [2026-12-25]",
+    ),
+    "stretches": (
+        lambda v: (
+            isinstance(v, list)
+            and all(isinstance(one, str) and _stretch(one) != (0, 0) for one in v)
+        ),
+        'a list of stretches, such as ["09:00-12:30", "13:15-17:00"]',
     ),
     "paths": (
         lambda v: isinstance(v, list) and all(isinstance(t, str) and t for t in v),
@@ -204,6 +252,7 @@ class _Reader:
         values["reply_minutes"] = REPLY_MINUTES | self._table(
             document, "reply_minutes", _REPLY_MINUTES
         )
+        values["hours"] = self._hours(document)
         keys = document.get("keys", {})
         self._is_table(keys, "keys")
         values["keys"] = self._values(keys, {name: _Key(name) for name in keys}, "keys", 0)
@@ -213,6 +262,24 @@ class _Reader:
         values["templates"] = self._list(document, "template", _TEMPLATE, TemplateConfig)
         values["operators"] = tuple(self._list(document, "operator", _OPERATOR, _operator_name))
         return Config(**values)
+
+    def _hours(self, document: dict[str, Any]) -> WorkingHours | None:
+        """When somebody works; None when nothing is said of it, or no day has any work."""
+        table = self._table(document, "hours", _HOURS)
+        week = tuple(tuple(sorted(_stretch(one) for one in table.get(day, ()))) for day in _WEEK)
+        for day, stretches in zip(_WEEK, week, strict=True):
+            if any(end > begin for (_, end), (begin, _) in pairwise(stretches)):
+                raise self.problem(
+                    "hours", 0, day, f"two stretches of {day} overlap.", "Write them apart."
+                )
+        if not any(week):
+            return None
+        if "zone" not in table:
+            remedy = 'Add: zone = "Europe/London", or where you are.'
+            raise self.problem("hours", 0, "", "[hours] has no zone.", remedy)
+        from zoneinfo import ZoneInfo  # only where hours are configured
+
+        return WorkingHours(ZoneInfo(table["zone"]), week, frozenset(table.get("holidays", ())))
 
     def problem(self, section: str, index: int, key: str, problem: str, remedy: str) -> ConfigError:
         """An error that names the line of a key, or of its table when the key is missing."""

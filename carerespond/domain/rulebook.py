@@ -21,7 +21,15 @@ KINDS = ("risk", "complaint", "question", "praise", "noise", "sign")
 
 _TABLES: dict[str, dict[str, float]] = {
     # Scores from which a case goes into a pane; `praise` and `noise` are the strength for it.
-    "panes": {"urgent": 6.0, "today": 3.0, "soon": 1.0, "praise": 1.0, "barb": 0.8, "noise": 1.5},
+    "panes": {
+        "urgent": 6.0,
+        "today": 3.0,
+        "soon": 1.0,
+        "praise": 1.0,
+        "barb": 0.8,
+        "noise": 1.5,
+        "noise_for_sure": 3.0,
+    },
     # From which strength a post counts as a complaint, a question, praise.
     "labels": {"complaint": 0.3, "beside_question": 1.0, "question": 0.4, "kind_tone": 0.2},
     "tone": {"weight": 0.0},
@@ -34,7 +42,7 @@ _TABLES: dict[str, dict[str, float]] = {
         "seen_before": 0.3,
         "seen_before_most": 0.9,
         "waiting": 0.5,
-        "waiting_most": 1.5,
+        "waiting_most": 1.0,
         "reach": 0.1,
         "reach_most": 0.5,
         "spreading": 0.5,

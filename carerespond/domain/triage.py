@@ -6,10 +6,11 @@ a post without a flag still has to be seen by a person.
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from carerespond.domain.clocks import WorkingHours, counted
 from carerespond.domain.models import Assessment, Post, Priority, Reason
 from carerespond.domain.phrases import Words, words_of
 from carerespond.domain.rulebook import Group, Language, Rules, load_rules
@@ -21,6 +22,10 @@ __all__ = ["Context", "Rules", "assess", "kinds_of", "load_rules", "misfits"]
 _WORDS_SHOWN = 4
 _WORD_LONGEST = 60
 _SECONDS_A_MINUTE = 60
+_SECONDS_AN_HOUR = 3600
+_QUARTERS = 4
+_WHOLE = 1
+_LONGEST_WAIT = 4
 _FEW_FOLLOWERS = 10
 _NO_WORDS = frozenset({".", "?", "<link>", "<name>"})
 _FEW_WORDS = 4  # fewer do not show their language
@@ -41,13 +46,14 @@ class Context:
     """What is known about a post beside its words.
 
     Attributes:
-        now: The present moment, aware UTC; None leaves waiting out.
+        now: The present moment, aware UTC; None leaves waiting and spreading out.
         names_us: The words name us without @ (a mention or quote is known from the post).
         service_names: Names and nicknames of our services, to look for in the words.
         seen_before: How many earlier cases its author has.
         wrote_again: Its author wrote again after we answered or ended the case.
         followers: None to take it from the author.
-        target_minutes: How long a case may wait; 0 leaves waiting out.
+        targets: Minutes that a case of each pane may wait, by label; none leaves waiting out.
+        hours: When somebody works; None counts every minute.
     """
 
     now: datetime | None = None
@@ -56,7 +62,8 @@ class Context:
     seen_before: int = 0
     wrote_again: bool = False
     followers: int | None = None
-    target_minutes: float = 0.0
+    targets: Mapping[str, float] = field(default_factory=dict)
+    hours: WorkingHours | None = None
 
 
 _NO_CONTEXT = Context()
@@ -72,6 +79,7 @@ class _Strength:
     noise: float = 0.0
     words: float = 0.0
     tone: float = 0.0
+    waiting: float = 0.0
     is_pinned: bool = False
 
 
@@ -95,6 +103,9 @@ def assess(post: Post, rules: Rules, context: Context = _NO_CONTEXT) -> Assessme
         reasons.append(_foreign_reason(foreign, rules))
     if not post.is_ours:
         reasons += _context_reasons(post, words, rules, context, strength)
+        waiting = _waiting_reasons(post, rules, context, strength)
+        reasons += waiting
+        strength.waiting = math.fsum(one.points for one in waiting)
     pins = {group.group_id for group, _ in found if group.is_pin}
     reasons.sort(key=lambda one: (one.rule not in pins, -abs(one.points), one.rule))
     score = round(math.fsum(one.points for one in reasons), 3)
@@ -293,8 +304,8 @@ def _context_reasons(
         ),
         ("wrote_again", "they wrote again", weights["wrote_again"] * context.wrote_again, ()),
         ("seen_before", f"they wrote {context.seen_before} times before", seen, ()),
-        ("waiting", "it has waited", _waiting(post, rules, context), ()),
         ("reach", "many will read it", _reach(post, rules, context, strength), ()),
+        ("spreading", "it is spreading fast", _spreading(post, rules, context, strength), ()),
     )
     return [
         Reason(f"context.{name}", text, round(points, 3), said)
@@ -314,14 +325,48 @@ def _service_named(words: Words, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(str(one_line(name, _WORD_LONGEST)) for name in sorted(set(named)))
 
 
-def _waiting(post: Post, rules: Rules, context: Context) -> float:
-    """Even until the target, steeper after it, never above `waiting_most`."""
-    if context.now is None or context.target_minutes <= 0:
-        return 0.0
-    waited = (context.now - post.created_at).total_seconds() / _SECONDS_A_MINUTE
-    share = max(waited / context.target_minutes, 0.0)
+def _waiting_reasons(
+    post: Post, rules: Rules, context: Context, strength: _Strength
+) -> list[Reason]:
+    """Waiting, against the target of the pane where the words alone would put the post.
+
+    Not of the pane where it stands: what is known besides would change its target, and could take
+    more points away than it gives.
+    """
+    pane = _priority(post, strength.words, strength, rules, context)
+    target = context.targets.get(pane.label, 0)
+    if context.now is None or target <= 0:
+        return []
+    most = rules.context["waiting_most"]
+    share = _share_waited(post.created_at, context.now, target, counted(context.hours, pane))
     steep = share if share <= 1 else 2 * share - 1
-    return min(rules.context["waiting"] * steep, rules.context["waiting_most"])
+    points = round(min(rules.context["waiting"] * steep, most), 3)
+    text = f"it has waited {share:.0%} of what its pane allows" if share < _WHOLE else "it is late"
+    return [Reason("context.waiting", text, points)] if points else []
+
+
+def _share_waited(
+    since: datetime, now: datetime, target: float, hours: WorkingHours | None
+) -> float:
+    """How much of its time a post has waited, in quarters: a score is not to change by the minute.
+
+    Counted up to four times the target.
+    """
+    most = target * _LONGEST_WAIT
+    if hours is None:
+        waited = min(max((now - since).total_seconds() / _SECONDS_A_MINUTE, 0.0), most)
+    else:
+        waited = hours.between(since, now, most)
+    return math.floor(waited / target * _QUARTERS) / _QUARTERS
+
+
+def _spreading(post: Post, rules: Rules, context: Context, strength: _Strength) -> float:
+    """Only for what complains: shared and answered more often in an hour than the rules allow."""
+    if context.now is None or not strength.complaint:
+        return 0.0
+    hours = max((context.now - post.created_at).total_seconds() / _SECONDS_AN_HOUR, 1.0)
+    is_fast = (post.reposts + post.replies) / hours >= max(rules.context["spreading_from"], 1)
+    return rules.context["spreading"] * is_fast
 
 
 def _reach(post: Post, rules: Rules, context: Context, strength: _Strength) -> float:
@@ -344,7 +389,7 @@ def _priority(
         return Priority.URGENT
     if _is_noise(post, strength, rules, context):
         return Priority.WATCH
-    by_score = _by_score(score, rules)
+    by_score = _by_score(score, strength.waiting, rules)
     if strength.praise < panes["praise"]:
         return by_score
     if strength.complaint >= panes["barb"] or strength.question >= panes["soon"]:
@@ -353,19 +398,26 @@ def _priority(
 
 
 def _is_noise(post: Post, strength: _Strength, rules: Rules, context: Context) -> bool:
-    if strength.complaint >= rules.panes["today"]:
+    """News, selling and reposts; in doubt it is somebody who should be heard."""
+    panes = rules.panes
+    is_plain = strength.noise >= panes["noise_for_sure"]  # a headline may be full of alarming words
+    if strength.complaint >= panes["today"] and not is_plain:
         return False
     if post.is_repost:
         return True
-    is_for_us = _is_to_us(post, context) and (strength.complaint or strength.question)
-    return strength.noise >= rules.panes["noise"] and not is_for_us
+    if _is_to_us(post, context) and (strength.complaint or strength.question):
+        return False
+    return is_plain or (strength.noise >= panes["noise"] and strength.praise < panes["praise"])
 
 
-def _by_score(score: float, rules: Rules) -> Priority:
-    for priority in (Priority.URGENT, Priority.TODAY, Priority.SOON):
-        if score >= rules.panes[priority.label]:
-            return priority
-    return Priority.WATCH
+def _by_score(score: float, waiting: float, rules: Rules) -> Priority:
+    """By the score; waiting alone makes nothing urgent: that pane is for what cannot wait."""
+    panes = rules.panes
+    if score - waiting >= panes["urgent"]:
+        return Priority.URGENT
+    if score >= panes["today"]:
+        return Priority.TODAY
+    return Priority.SOON if score >= panes["soon"] else Priority.WATCH
 
 
 def _label(strength: _Strength, rules: Rules) -> str:

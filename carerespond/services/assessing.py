@@ -1,13 +1,62 @@
-"""Puts a post where it belongs: triage with what this installation knows of its services."""
+"""Puts a post where it belongs: triage with what this installation knows of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from carerespond.config import Config
 from carerespond.domain.models import Assessment, Post
 from carerespond.domain.rulebook import Rules
 from carerespond.domain.triage import Context, assess
 from carerespond.domain.words import service_of
+from carerespond.storage import cases
+from carerespond.storage.database import Query
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What is stored of the authors of some posts, before these are.
+
+    Attributes:
+        cases: How many cases an author has, by network and author.
+        threads: Whether an author's case in a conversation was answered or closed, by network,
+            conversation and author.
+    """
+
+    cases: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    threads: Mapping[tuple[str, str, str], bool] = field(default_factory=dict)
+
+    def seen_before(self, post: Post) -> int:
+        """How many other cases the author has."""
+        all_cases = self.cases.get((post.network, post.author.author_id), 0)
+        return all_cases - (_place(post) in self.threads)
+
+    def wrote_again(self, post: Post) -> bool:
+        """Whether the author wrote again after we answered or closed the case."""
+        return self.threads.get(_place(post), False)
+
+
+_NOTHING = Earlier()
+
+
+def _place(post: Post) -> tuple[str, str, str]:
+    return post.network, post.conversation or post.post_id, post.author.author_id
+
+
+def look_back(posts: Sequence[Post], fetch: Callable[[Query[Any]], Sequence[Any]]) -> Earlier:
+    """What is stored of these posts' authors, in two questions a network."""
+    counts: dict[tuple[str, str], int] = {}
+    threads: dict[tuple[str, str, str], bool] = {}
+    for network in sorted({post.network for post in posts}):
+        here = [post for post in posts if post.network == network]
+        authors = sorted({post.author.author_id for post in here})
+        for author, count in fetch(cases.cases_of(network, authors)):
+            counts[network, author] = count
+        conversations = sorted({_place(post)[1] for post in here})
+        for author, conversation, answered in fetch(cases.in_threads(network, conversations)):
+            threads[network, conversation, author] = answered
+    return Earlier(counts, threads)
 
 
 class Assessor:
@@ -30,10 +79,17 @@ class Assessor:
             if name.strip()
         }
 
-    def __call__(self, post: Post) -> Assessment:
-        """Where the post goes and why."""
-        # Waiting is left out: a stored score must mean the same tomorrow; lateness has its column.
-        return assess(post, self._rules, Context(service_names=tuple(self._names)))
+    def __call__(self, post: Post, earlier: Earlier = _NOTHING) -> Assessment:
+        """Where the post goes at this moment and why; waiting counts, so it may go up later."""
+        context = Context(
+            now=self._now(),
+            service_names=tuple(self._names),
+            seen_before=earlier.seen_before(post),
+            wrote_again=earlier.wrote_again(post),
+            targets=self._config.reply_minutes,
+            hours=self._config.hours,
+        )
+        return assess(post, self._rules, context)
 
     def service(self, post: Post) -> str | None:
         """Which service the words name; the longest name wins, None when none is named."""

@@ -8,7 +8,7 @@ from typing import Any
 from carerespond.domain.clocks import is_plausible
 from carerespond.domain.models import Author, BadRecord, Post
 from carerespond.domain.text import storable
-from carerespond.services.assessing import Assessor
+from carerespond.services.assessing import Assessor, look_back
 from carerespond.services.records import LONGEST_LINE, read_record
 from carerespond.storage import posts
 from carerespond.storage.database import Database, Transaction
@@ -152,12 +152,14 @@ class Importer:
         now = self._now()
         assessed: dict[str, list[posts.Assessed]] = {}
         bad: list[BadRecord] = []
+        read = [post for line in batch for post in line.posts]
+        earlier = look_back(read, self._database.fetch_now)
         for line in batch:
             result.lines += 1
             result.bad += [(line.number, record.problem) for record in line.bad]
             bad += line.bad
             for post in line.posts:
-                found = (post, self._assess(post), self._assess.service(post))
+                found = (post, self._assess(post, earlier), self._assess.service(post))
                 assessed.setdefault(post.network, []).append(found)
 
         def store(tx: Transaction) -> None:

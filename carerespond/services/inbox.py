@@ -134,7 +134,7 @@ class Inbox:
 
     async def late(self) -> int:
         """How many open cases have waited longer than their pane allows."""
-        query = lateness.late(self._config.reply_minutes, self._now())
+        query = lateness.late(self._config.reply_minutes, self._now(), self._config.hours)
         return (await self._database.fetch(query))[0]
 
     async def search(self, words: str) -> list[CaseRow]:

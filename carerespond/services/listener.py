@@ -35,6 +35,7 @@ from carerespond.domain.errors import (
 )
 from carerespond.domain.models import Assessment, Health, Post, Source, Spend
 from carerespond.networks.base import Network, Page
+from carerespond.services.assessing import Earlier, look_back
 from carerespond.storage import duty, ledger, posts, sources
 from carerespond.storage.database import Database, Transaction
 from carerespond.storage.sources import Wanted
@@ -68,11 +69,14 @@ _HEALTH: tuple[tuple[type[NetworkError], Health], ...] = (
 )
 
 
+_SLICE = 8  # posts that are assessed in one go: a few milliseconds
+
+
 class Assess(Protocol):
     """Where a post goes, and which of our services it names."""
 
-    def __call__(self, post: Post) -> Assessment:
-        """Where it goes and why."""
+    def __call__(self, post: Post, earlier: Earlier) -> Assessment:
+        """Where it goes and why, given what is stored of its author."""
         ...
 
     def service(self, post: Post) -> str | None:
@@ -351,9 +355,12 @@ class Listener:
 
     async def _take_in(self, one: _Round, page: Page, *, is_at_cap: bool) -> bool:
         """Store a page; whether it was the round's last."""
-        assessed = [
-            (post, self._assessor(post), self._assessor.service(post)) for post in page.posts
-        ]
+        earlier = look_back(page.posts, self._database.fetch_now)
+        assessed: list[posts.Assessed] = []
+        for number, post in enumerate(page.posts):
+            if number % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)  # a key that was pressed meanwhile comes first
+            assessed.append((post, self._assessor(post, earlier), self._assessor.service(post)))
         return await self._database.write(
             lambda tx: self._store(tx, one, page, assessed, is_at_cap=is_at_cap)
         )

@@ -1,32 +1,31 @@
 """Triage of texts alone, without a database or a network: one post, or records of a file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from carerespond.domain.models import Assessment, Author, Post
 from carerespond.domain.rulebook import Rules
-from carerespond.domain.triage import kinds_of
+from carerespond.domain.triage import Context, assess, kinds_of
 from carerespond.services.records import read_record
 
 _SELF_HARM = "risk_self_harm"
-_ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)  # waiting is left out, so no moment counts
+_ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Scorer:
     """Scores texts.
 
     Args:
-        rules: The rules by which `assess` goes.
-        assess: Where triage puts a post.
+        rules: The rules of triage.
+        context: What is known beside each text; without a moment, so that the same text has the
+            same score tomorrow.
         handles: Our own handles, without @: a text that holds one names us.
     """
 
-    def __init__(
-        self, rules: Rules, assess: Callable[[Post], Assessment], handles: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, rules: Rules, context: Context, handles: Sequence[str] = ()) -> None:
         self._rules = rules
-        self._assess = assess
+        self._context = context
         self._names = tuple(f"@{handle}".casefold() for handle in handles if handle)
 
     def assess(self, text: str, lang: str | None = None) -> Assessment:
@@ -41,7 +40,7 @@ class Scorer:
             lang=lang,
             mentions_us=any(name in plain for name in self._names),
         )
-        return self._assess(post)
+        return assess(post, self._rules, self._context)
 
     def flags(self, assessed: Assessment) -> dict[str, bool]:
         """What a post is beside its place: `selfharm`, `risk`, `noise`, by name."""

@@ -96,7 +96,7 @@ def look(database: Database, config: Config, now: Callable[[], datetime]) -> Sta
     return Status(
         urgent=counted.get((CaseState.OPEN, Priority.URGENT), 0),
         waiting=sum(counted.get((CaseState.OPEN, pane), 0) for pane in answerable),
-        late=database.fetch_now(lateness.late(config.reply_minutes, moment))[0],
+        late=database.fetch_now(lateness.late(config.reply_minutes, moment, config.hours))[0],
         sends=len(database.fetch_now(outbox.waiting_for_person())),
         sources=_ailing(found, moment),
         has_listened=not config.accounts or any(one.next_poll_at for one in found),

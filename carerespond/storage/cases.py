@@ -275,6 +275,26 @@ def seen_before(network: str, author_id: str, not_case: int, limit: int = 20) ->
     )
 
 
+def cases_of(network: str, author_ids: Sequence[str]) -> Query[tuple[str, int]]:
+    """How many cases each of these authors has: (author_id, cases)."""
+    return Query(
+        "SELECT author_id, count(*) FROM cases WHERE network = ?"
+        " AND author_id IN (SELECT value FROM json_each(?)) GROUP BY author_id",
+        (network, json.dumps(list(author_ids))),
+        lambda row: (row[0], row[1]),
+    )
+
+
+def in_threads(network: str, conversations: Sequence[str]) -> Query[tuple[str, str, bool]]:
+    """The cases in these conversations: (author_id, conversation, answered or closed)."""
+    return Query(
+        "SELECT author_id, conversation, state <> 'open' OR coalesce(send_state, '') = 'sent'"
+        " FROM cases WHERE network = ? AND conversation IN (SELECT value FROM json_each(?))",
+        (network, json.dumps(list(conversations))),
+        lambda row: (row[0], row[1], bool(row[2])),
+    )
+
+
 def held(case_ids: Sequence[int], operator: str, now: datetime) -> Query[tuple[str, str]]:
     """Which of these cases a colleague holds at the moment: (handle, owner) of each."""
     return Query(

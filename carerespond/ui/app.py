@@ -126,7 +126,11 @@ class CarerespondApp(App[int]):
         self._bindings = bound(self._bindings, "all", overrides=desk.config.keys)
         self._begin_state()
         looks = Looks(
-            desk.operator, desk.now, dict(desk.config.reply_minutes), desk.config.ascii_only
+            desk.operator,
+            desk.now,
+            dict(desk.config.reply_minutes),
+            desk.config.ascii_only,
+            desk.config.hours,
         )
         self._looks = looks
         self._list = CaseList(looks, self._fetch, id="cases")

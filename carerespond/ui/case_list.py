@@ -18,7 +18,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from carerespond.domain.clocks import due_at, time_left
+from carerespond.domain.clocks import WorkingHours, due_at, time_left
 from carerespond.domain.models import CaseRow, CaseState, Priority
 from carerespond.ui.content import cells, column
 
@@ -47,12 +47,14 @@ class Looks:
     Attributes:
         minutes: How long each pane may wait, by label.
         ascii_only: Cut texts end in "~".
+        hours: When somebody works; None counts every minute.
     """
 
     operator: Callable[[], str]
     now: Callable[[], datetime]
     minutes: dict[str, float]
     ascii_only: bool = False
+    hours: WorkingHours | None = None
 
 
 def _order(row: CaseRow) -> tuple[int, int, float, int, int]:
@@ -486,7 +488,8 @@ class CaseList(Widget, can_focus=False):
             return time_left(row.snoozed_until, now)
         if row.state is CaseState.DONE:
             return "done"
-        return time_left(due_at(row.posted_at, row.priority, self._looks.minutes), now)
+        looks = self._looks
+        return time_left(due_at(row.posted_at, row.priority, looks.minutes, looks.hours), now)
 
     def _row(self, index: int, y: int, width: int) -> Strip:
         row = self.rows[index]

@@ -154,7 +154,7 @@ CONTEXTS = st.builds(
     seen_before=st.integers(0, 50),
     wrote_again=st.booleans(),
     followers=st.none() | st.integers(0, 10**9),
-    target_minutes=st.sampled_from((0, 60, 480)),
+    targets=st.sampled_from(({}, {"today": 60.0, "soon": 60.0}, {"urgent": 480.0})),
 )
 
 
@@ -217,7 +217,7 @@ def test_twelve_followers_and_abuse_stand_above_a_million_and_a_queue() -> None:
 
 def test_waiting_is_even_until_the_target_then_steeper_and_has_an_end() -> None:
     def waited(minutes: int) -> float:
-        context = Context(now=NOW, target_minutes=100)
+        context = Context(now=NOW, targets={"soon": 100.0, "today": 100.0})
         return judge("the wait was so long", context, minutes=-minutes).score
 
     until = waited(100) - waited(50)
