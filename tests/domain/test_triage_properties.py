@@ -124,6 +124,7 @@ def test_twelve_followers_and_a_danger_stand_above_a_million_and_a_queue(
         post(data.draw(st.sampled_from(dangers())), author=author(followers=12)), shipped_rules()
     )
     many = assess(queue, shipped_rules(), Context(followers=max(followers, MILLION)))
+    assert few.priority is Priority.URGENT
     assert many.is_pinned or place(few) < place(many)
 
 
