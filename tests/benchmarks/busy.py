@@ -13,15 +13,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from carerespond.services.assessing import look_back
 from carerespond.storage import posts
 from carerespond.storage.database import Transaction
 from carerespond.storage.sqlite import open_database
 from tests.benchmarks import support
-from tests.benchmarks.data import assess_made, make_post
+from tests.benchmarks.data import made_assessor, make_post
 from tests.benchmarks.probe import Probe
 from tests.benchmarks.support import Figure, high, middle
 
 RATE, BATCH = 1_000, 100
+SEARCHES = 20
 FIRST = 5_000_000  # the number of the first streamed post: no other has it
 MOVES = 150
 DOWN, UP = "j", "k"
@@ -84,25 +86,32 @@ def _cursor(probe: Probe) -> int:
 
 
 def stream(home: Path, rate: int, seconds: float, turn: int) -> None:
-    """Store posts at a steady pace, as a listener in another terminal would."""
+    """Assess and store posts at a steady pace, as a listener in another terminal would.
+
+    Each page is of one of twenty saved searches, and every post goes through all rules.
+    """
     database = open_database(home / "carerespond.db")
+    assess = made_assessor()
+    first = FIRST + turn * 100_000
     made = [
-        [
-            (make_post(number, datetime.now(UTC)), *assess_made(number))
-            for number in range(start, start + BATCH)
-        ]
-        for start in range(
-            FIRST + turn * 100_000, FIRST + turn * 100_000 + int(rate * seconds), BATCH
-        )
+        [make_post(number, datetime.now(UTC)) for number in range(start, start + BATCH)]
+        for start in range(first, first + int(rate * seconds), BATCH)
     ]
     print("begun", flush=True)
     began = time.monotonic()
     try:
         for number, page in enumerate(made):
             time.sleep(max(0.0, began + number * BATCH / rate - time.monotonic()))
+            earlier = look_back(page, database.fetch_now)
+            assessed = [(post, assess(post, earlier), assess.service(post)) for post in page]
+            source = f"search:{number % SEARCHES}"
 
-            def store(tx: Transaction, page: Sequence[posts.Assessed] = page) -> None:
-                posts.store_page(tx, "search:names-us", page, account="x", now=datetime.now(UTC))
+            def store(
+                tx: Transaction,
+                assessed: Sequence[posts.Assessed] = assessed,
+                source: str = source,
+            ) -> None:
+                posts.store_page(tx, source, assessed, account="x", now=datetime.now(UTC))
 
             database.write_now(store)
     finally:

@@ -106,7 +106,8 @@ SECOND = ("baker", "cole", "davies", "evans", "frost", "green", "hall", "jones",
 
 
 @cache
-def _assessor() -> Assessor:
+def made_assessor() -> Assessor:
+    """Triage as the made installation has it."""
     text = CONFIG.format(base_url=NOBODY, token_file="unused")
     return wiring.make_assessor(parse_config(text, "config.toml"), lambda: START)
 
@@ -114,7 +115,7 @@ def _assessor() -> Assessor:
 @cache
 def _assessment(text: str) -> tuple[Assessment, str | None]:
     post = replace(make_post(0), text=text)
-    return _assessor()(post), _assessor().service(post)
+    return made_assessor()(post), made_assessor().service(post)
 
 
 def _mixed(number: int) -> int:
