@@ -82,14 +82,17 @@ def measure(given: argparse.Namespace) -> Sequence[Figure]:
     loads = [_load_ms() for _ in range(max(given.runs, 1))]
     each = middle(passes) / len(short)
     return [
-        Figure("a post of 280 characters", each * 1000, "ms", 2),
+        Figure("CPU of a post of 280 characters", each * 1000, "ms", 2),
         Figure(
-            "a story of 3,000 characters and more", middle(stories) / len(long) * 1000, "ms", 10
+            "CPU of a story of 3,000 characters and more",
+            middle(stories) / len(long) * 1000,
+            "ms",
+            10,
         ),
         Figure("import and load in a fresh process", middle([one for one, _ in loads]), "ms", 150),
         Figure("CPU of import and load", middle([cpu for _, cpu in loads]), "ms"),
         Figure("the first 200 posts, with all that is made at need", once * 1000, "ms"),
-        Figure("posts of 280 characters a second", 1 / each, ">=/s", 500),
+        Figure("posts of 280 characters a CPU second", 1 / each, ">=/s", 500),
     ]
 
 
@@ -98,10 +101,11 @@ def _shipped() -> Rules:
 
 
 def _seconds(texts: Sequence[str], rules: Rules) -> float:
-    start = time.perf_counter()
+    """CPU time, so that what else the machine does is not counted."""
+    start = time.process_time()
     for text in texts:
         assess(post(text), rules)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def _load_ms() -> tuple[float, float]:
@@ -235,16 +239,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=5, help="runs of what is timed")
     given = parser.parse_args(arguments)
     rows, rules = _rows(given.data), _shipped()
-    start = time.perf_counter()
+    start = time.process_time()
     assessed = [assess(post(row["text"]), rules) for row in rows]
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     _print_table(rows, _systems(rows, assessed))
     _print_labels(rows, assessed)
     _print_ablation(rows, assessed, rules)
     print()
     figures = [
         *measure(given),
-        Figure("rows of this file a second", len(rows) / seconds, ">=/s"),
+        Figure("rows of this file a CPU second", len(rows) / seconds, ">=/s"),
     ]
     for figure in figures:
         print(figure)
