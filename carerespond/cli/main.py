@@ -76,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_practice(commands)
     _add_daily(commands)
     _add_data(commands)
+    _add_triage(commands)
     _add_setup(commands)
     return parser
 
@@ -111,7 +112,7 @@ def _add_practice(commands: _Commands) -> None:
         commands,
         "practice",
         "inbox:practice",
-        "open the practice inbox: invented patients, no account, no network",
+        "open a practice inbox: invented patients, no account, no network",
         "carerespond practice\n  carerespond practice --serve 127.0.0.1:8808",
     )
     _add_inbox_options(parser)
@@ -157,6 +158,27 @@ def _add_data(commands: _Commands) -> None:
         "importing a file twice changes nothing.",
     )
     parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
+
+
+def _add_triage(commands: _Commands) -> None:
+    parser = _add(
+        commands,
+        "triage",
+        "triage:triage",
+        "show what triage makes of a text, or score a file of texts",
+        'carerespond triage --explain "nobody called us back"\n'
+        "  carerespond triage --score posts.jsonl scores.jsonl\n\n"
+        "Needs no account, network or database; goes by your own rules where there is a\n"
+        "configuration. A line in: id, text; optional: lang. A line out, in the same\n"
+        "order: id, priority_score (higher is sooner, pinned risks first), score, label,\n"
+        "selfharm, risk, noise, priority, reasons. It flags some posts, not all.",
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--explain", metavar="TEXT", help="one text, or - for standard input")
+    what.add_argument(
+        "--score", nargs=2, metavar=("IN", "OUT"), help="one JSON record a line; - for a pipe"
+    )
+    parser.add_argument("--shipped", action="store_true", help="leave your own rules out")
 
 
 def _add_setup(commands: _Commands) -> None:

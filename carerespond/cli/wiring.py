@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from carerespond.services.assessing import Assessor
     from carerespond.services.importer import Importer
     from carerespond.services.listener import Listener
+    from carerespond.services.scoring import Scorer
     from carerespond.storage.database import Database, Transaction
     from carerespond.storage.sqlite import SqliteDatabase
     from carerespond.ui.desk import Working
@@ -227,6 +228,23 @@ def make_assessor(config: Config, now: Now) -> "Assessor":
     from carerespond.services.assessing import Assessor
 
     return Assessor(load_triage(config), config, now)
+
+
+def make_scorer(config: Config | None) -> "Scorer":
+    """Triage of texts alone: as this installation does it, or by the shipped rules without one.
+
+    Raises:
+        ConfigError: The rules are wrong.
+    """
+    from carerespond.domain.rulebook import read_rules
+    from carerespond.domain.triage import Context
+    from carerespond.services.scoring import Scorer
+
+    if config is None:
+        return Scorer(read_rules(rules_texts(), lexicon_texts()), Context())
+    names = [name for one in config.services for name in (one.name, *one.nicknames) if name.strip()]
+    handles = [account.handle for account in config.accounts]
+    return Scorer(load_triage(config), Context(service_names=names), handles)
 
 
 def make_listener(

@@ -123,6 +123,9 @@ class Reason:
     words: tuple[str, ...] = ()
 
 
+PIN_LIFT = 10_000.0  # what a pin adds to `Assessment.standing`
+
+
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """Where triage puts a post and why; reasons stand strongest first, and points sum to the score.
@@ -130,6 +133,7 @@ class Assessment:
     Attributes:
         label: complaint, question, praise or other.
         is_pinned: A risk rule holds it in the urgent pane whatever the score.
+        is_noise: Nobody waits for an answer: news, selling or a repost. Not stored.
     """
 
     priority: Priority
@@ -137,6 +141,17 @@ class Assessment:
     reasons: tuple[Reason, ...] = ()
     label: str = "other"
     is_pinned: bool = False
+    is_noise: bool = False
+
+    @property
+    def standing(self) -> float:
+        """One number for lists without panes: the score, raised by `PIN_LIFT` where pinned.
+
+        Higher is sooner. The score counts up to `PIN_LIFT` / 2 either way, so that no rules put an
+        unpinned post above a pinned one.
+        """
+        most = PIN_LIFT / 2 - 1
+        return max(min(self.score, most), -most) + PIN_LIFT * self.is_pinned
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from carerespond.domain.rulebook import Group, Language, Rules, load_rules
 from carerespond.domain.text import one_line
 from carerespond.domain.tone import tone_of
 
-__all__ = ["Context", "Rules", "assess", "load_rules", "misfits"]
+__all__ = ["Context", "Rules", "assess", "kinds_of", "load_rules", "misfits"]
 
 _WORDS_SHOWN = 4
 _WORD_LONGEST = 60
@@ -115,7 +115,14 @@ def assess(post: Post, rules: Rules, context: Context = _NO_CONTEXT) -> Assessme
         reasons=tuple(reasons),
         label=_label(strength, rules),
         is_pinned=strength.is_pinned,
+        is_noise=not strength.is_pinned and _is_noise(post, strength, rules, context),
     )
+
+
+def kinds_of(assessment: Assessment, rules: Rules) -> frozenset[str]:
+    """The kinds of the groups that fired: risk, complaint, question, praise, noise, sign."""
+    fired = {reason.rule for reason in assessment.reasons}
+    return frozenset(group.kind for group in rules.groups if group.group_id in fired)
 
 
 def misfits(rules: Rules) -> list[str]:

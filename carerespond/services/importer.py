@@ -1,6 +1,5 @@
 """Brings in posts from a file: one JSON record a line, or a page of an X API search a line."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,11 +9,11 @@ from carerespond.domain.clocks import is_plausible
 from carerespond.domain.models import Author, BadRecord, Post
 from carerespond.domain.text import storable
 from carerespond.services.assessing import Assessor, look_back
+from carerespond.services.records import LONGEST_LINE, read_record
 from carerespond.storage import posts
 from carerespond.storage.database import Database, Transaction
 
 BATCH = 100
-LONGEST_LINE = 8 * 1024 * 1024  # bytes; a page of 100 posts is about 200 kB
 _LONGEST_NAME = 500
 _LONGEST_ADDRESS = 2_000
 _LONGEST_TEXT = 100_000
@@ -110,7 +109,7 @@ class Importer:
 
     def _read(self, number: int, raw: bytes) -> _Line:
         try:
-            record = _record(raw)
+            record = read_record(raw)
             if isinstance(record.get("data"), list):
                 good, bad = self._read_page(record)
                 return _Line(number, good, bad)
@@ -172,24 +171,6 @@ class Importer:
             posts.quarantine(tx, source_id, bad, now)
 
         self._database.write_now(store)
-
-
-def _record(raw: bytes) -> Mapping[str, Any]:
-    if len(raw) > LONGEST_LINE:
-        raise ValueError(f"longer than {LONGEST_LINE // 1024 // 1024} MiB")
-    try:
-        record = json.loads(raw.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"not UTF-8 (byte {error.start + 1})") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"not JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1}"
-        ) from None
-    except ValueError:  # Python's guard against numbers of thousands of digits
-        raise ValueError("a number in it is beyond all use") from None
-    if not isinstance(record, dict):
-        raise ValueError("not a record in { }")  # noqa: TRY004 - a bad line, not a bug
-    return record
 
 
 def _text(record: Mapping[str, Any], key: str, *, empty: bool = False) -> str:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.cli.support import run
 
-COMMANDS = ["", "practice", "check", "listen", "import", "init", "login", "doctor"]
+COMMANDS = ["", "practice", "check", "listen", "import", "triage", "init", "login", "doctor"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -17,7 +17,9 @@ def test_help_fits_a_screen_and_shows_an_example(tmp_path: Path, command: str) -
     assert f"  carerespond {command or 'practice'}" in done.stdout.decode()
 
 
-@pytest.mark.parametrize("arguments", [["--nonsense"], ["nonsense"], ["import"], ["login"]])
+@pytest.mark.parametrize(
+    "arguments", [["--nonsense"], ["nonsense"], ["import"], ["triage"], ["login"]]
+)
 def test_wrong_use_is_exit_code_2(tmp_path: Path, arguments: list[str]) -> None:
     assert run(tmp_path, *arguments).returncode == 2
 

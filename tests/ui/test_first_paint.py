@@ -26,6 +26,7 @@ LATER = (
     *("httpx", "pydantic", "starlette", "uvicorn", "aiosqlite"),
     *("carerespond.practice", "carerespond.networks.x", "carerespond.networks.x_wire"),
     *("carerespond.domain.triage", "carerespond.domain.rulebook", "carerespond.domain.phrases"),
+    *("carerespond.domain.tone", "carerespond.services.scoring", "carerespond.cli.triage"),
     *("carerespond.services.composer", "carerespond.services.sender"),
     *("carerespond.services.listener", "carerespond.ui.composer", "carerespond.ui.help"),
 )
@@ -43,16 +44,21 @@ handle = "StElsewhere"
 """
 
 # Runs the program up to where it begins to load what is not for the first screen: the verbs. There
-# it writes down what is loaded, and puts a mark behind what it has painted, in the same queue.
+# it writes down what is loaded and which rules were read, and puts a mark behind what it has
+# painted, in the same queue.
 WATCHED = """\
 import json, sys
 from pathlib import Path
 
+rules = []
+
 def watch(event, details):
+    if event == "open" and "/carerespond/rules/" in str(details[0]):
+        rules.append("file:" + Path(details[0]).name)
     if event == "import" and details[0] == "carerespond.ui.verbs":
         from textual._context import active_app
 
-        Path(sys.argv[1]).write_text(json.dumps(sorted(sys.modules)))
+        Path(sys.argv[1]).write_text(json.dumps(sorted(sys.modules) + rules))
         active_app.get()._driver.write("\\x1b]999;started\\x07")
 
 sys.addaudithook(watch)
@@ -98,7 +104,10 @@ def start(code: Path, home: Path, loaded: Path, arguments: Sequence[str]) -> byt
 def too_early(loaded: Path) -> list[str]:
     """What was loaded and should not have been."""
     names = json.loads(loaded.read_text())
-    return [one for one in LATER if any(f"{name}.".startswith(f"{one}.") for name in names)]
+    return [
+        *(one for one in LATER if any(f"{name}.".startswith(f"{one}.") for name in names)),
+        *(name for name in names if name.startswith("file:")),
+    ]
 
 
 def test_the_first_rows_are_painted_before_anything_else_is_loaded(tmp_path: Path) -> None:
@@ -120,6 +129,9 @@ def test_practice_starts_as_quickly(tmp_path: Path) -> None:
     ("file", "line", "caught"),
     [
         ("ui/desk.py", "import carerespond.services.composer", "carerespond.services.composer"),
+        ("services/inbox.py", "import carerespond.domain.tone", "carerespond.domain.tone"),
+        ("config/places.py", "_LEXICON = lexicon_texts()", "file:vader.tsv"),
+        ("config/places.py", "_TEXTS = rules_texts()", "file:en.toml"),
         ("cli/inbox.py", "import httpx", "httpx"),
         ("storage/sqlite.py", "import aiosqlite", "aiosqlite"),
     ],
