@@ -170,7 +170,7 @@ def _add_triage(commands: _Commands) -> None:
         "  carerespond triage --score posts.jsonl scores.jsonl\n\n"
         "Needs no account, network or database; goes by your own rules where there is a\n"
         "configuration. A line in: id, text; optional: lang. A line out, in the same\n"
-        "order: id, priority_score (higher is sooner, pinned risks first), score, label,\n"
+        "order: id, priority_score (higher is sooner), score, label,\n"
         "selfharm, risk, noise, priority, reasons. It flags some posts, not all.",
     )
     what = parser.add_mutually_exclusive_group(required=True)

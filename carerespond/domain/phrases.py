@@ -70,8 +70,8 @@ _IN_FULL = {
 } | {"wont": ("will", "not"), "cant": ("can", "not")}
 _SPELLED = (
     *("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"),
-    *("several", "few", "many", "dau", "dwy", "tair", "tri", "pedair", "pedwar", "pump", "chwe"),
-    *("chwech", "saith", "wyth", "naw", "deg"),
+    *("several", "few", "many", "dau", "dwy", "tair", "tri", "pedair", "pedwar", "pump", "pum"),
+    *("chwe", "chwech", "saith", "wyth", "naw", "deg"),
 )
 _ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
 

@@ -9,6 +9,8 @@ from carerespond.domain.rulebook import Rules
 from carerespond.domain.triage import Context, assess, kinds_of
 from carerespond.services.records import read_record
 
+_FINE = 100  # keeps the order of pinned posts below the urgent cut
+_NOISE_DOWN = 20
 _SELF_HARM = "risk_self_harm"
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -50,6 +52,17 @@ class Scorer:
             "noise": assessed.is_noise,
         }
 
+    def priority_score(self, assessed: Assessment) -> float:
+        """How soon a post is to be read, higher is sooner: its score, but for two kinds of post.
+
+        A pinned post counts at least as urgent; among those it goes by its score. News and selling
+        come after everything else, whatever alarming words they hold.
+        """
+        if assessed.is_pinned:
+            urgent = self._rules.panes["urgent"]
+            return max(assessed.score, round(urgent + assessed.score / _FINE, 4))
+        return assessed.score - _NOISE_DOWN * assessed.is_noise
+
     def line(self, raw: bytes) -> dict[str, Any]:
         """The scores of one line: a record with `id` and `text`, perhaps with `lang`.
 
@@ -62,7 +75,7 @@ class Scorer:
         assessed = self.assess(text, None if lang is None else _text(record, "lang"))
         return {
             "id": name,
-            "priority_score": assessed.standing,
+            "priority_score": self.priority_score(assessed),
             "score": assessed.score,
             "label": assessed.label,
             **self.flags(assessed),

@@ -21,7 +21,8 @@ from carerespond.domain.models import Assessment
 from carerespond.domain.phrases import PhraseIndex, words_of
 from carerespond.domain.rulebook import Rules, read_rules
 from carerespond.domain.tone import read_lexicon, tone_of
-from carerespond.domain.triage import assess
+from carerespond.domain.triage import Context, assess
+from carerespond.services.scoring import Scorer
 from tests.benchmarks import ranking
 from tests.benchmarks.support import Figure, middle
 from tests.benchmarks.words_model import held_out_scores
@@ -136,6 +137,7 @@ def _systems(rows: Sequence[Row], assessed: Sequence[Assessment]) -> dict[str, l
     texts = [row["text"] for row in rows]
     words = [words_of(text) for text in texts]
     vader, _ = lexicon_texts()
+    scorer = Scorer(_shipped(), Context())
     plain, ours = read_lexicon(vader), read_lexicon(*lexicon_texts())
     return {
         "35 keywords": [
@@ -146,7 +148,7 @@ def _systems(rows: Sequence[Row], assessed: Sequence[Assessment]) -> dict[str, l
         "the same with our words": [-tone_of(one, ours).compound for one in words],
         "TF-IDF, 5 folds of this file": held_out_scores(texts, wanted),
         "carerespond, score": [one.score for one in assessed],
-        "carerespond, pinned first": [one.standing for one in assessed],
+        "carerespond, as --score has it": [scorer.priority_score(one) for one in assessed],
     }
 
 

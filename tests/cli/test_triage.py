@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cli.support import PATIENCE, Ran, Run, Terminal, broken, environment, ran, run
+from tests.domain.support import shipped_rules
 
 DANGER = "i dont trust myself at home tonight"
 LONG_WAIT = "Waited 6 hours, rude receptionist, then sent home. Disgraceful"
@@ -87,13 +88,13 @@ def test_a_file_is_scored_in_its_order(tmp_path: Path, here: Run) -> None:
         assert all(set(why) == {"rule", "reason", "points", "words"} for why in one["reasons"])
 
 
-def test_a_pinned_post_stands_above_any_other(tmp_path: Path, here: Run) -> None:
+def test_a_pinned_post_counts_at_least_as_urgent(tmp_path: Path, here: Run) -> None:
     angry = " ".join(["Waited 6 hours disgusting rude nobody answered"] * 50)
     source = write(tmp_path, line("angry", angry), line("danger", f"{DANGER}. {THANKS * 5}"))
     here(tmp_path, "triage", "--score", source, str(tmp_path / "out"))
     first, second = scores(tmp_path / "out")
-    assert second["score"] < first["score"]
-    assert second["priority_score"] > first["priority_score"]
+    assert first["priority_score"] == first["score"]
+    assert second["priority_score"] > shipped_rules().panes["urgent"] > second["score"]
 
 
 BAD = {

@@ -1,7 +1,6 @@
 """60 posts of the practice day stand in the pane that a careful duty officer would want.
 
-The panes were written down from reading the posts, before triage was run on them. A label is never
-bent to fit: a post that does not land is marked `missed` and shows as an expected failure.
+The panes were written down from reading the posts, before triage was run on them.
 """
 
 import tomllib
@@ -56,25 +55,16 @@ def lands(key: str, rules: Rules) -> bool:
     return assess(as_read(key), rules, known()).priority.label in LABELS[key]["panes"]
 
 
-def labelled() -> list[Any]:
-    missed = pytest.mark.xfail(reason="triage does not place it yet", strict=False)
-    return [
-        pytest.param(key, marks=[missed] if label.get("missed") else [], id=key)
-        for key, label in LABELS.items()
-    ]
-
-
-@pytest.mark.parametrize("key", labelled())
+@pytest.mark.parametrize("key", sorted(LABELS))
 def test_a_practice_post_stands_where_a_careful_officer_would_want_it(key: str) -> None:
     found = assess(as_read(key), shipped_rules(), known())
     assert found.priority.label in LABELS[key]["panes"], (LABELS[key]["why"], found)
 
 
-def test_there_are_60_labels_of_every_kind_and_few_are_missed() -> None:
+def test_there_are_60_labels_of_every_kind() -> None:
     assert len(LABELS) == 60
     assert {pane for label in LABELS.values() for pane in label["panes"]} == PANES
     assert all(label["why"] and set(label["panes"]) <= PANES for label in LABELS.values())
-    assert sum(label.get("missed", False) for label in LABELS.values()) <= 12
     kinds = {key.partition("-")[0] for key in LABELS}
     assert {"danger", "grief", "ask", "upset", "praise", "barb", "cy", "news", "spam"} <= kinds
 
