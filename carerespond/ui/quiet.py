@@ -50,6 +50,17 @@ class QuietDriver(LinuxDriver):
         super().__init__(*where, **how)
         self.exit_event = self._bell = _Bell()
 
+    def start_application_mode(self) -> None:
+        """Take the terminal; again after SIGCONT, which a hang-up sends too, with a thread at work.
+
+        Two would take each other's keys, and the end waits for one of them alone.
+        """
+        if self._key_thread is not None and self._key_thread.is_alive():
+            self._bell.set()
+            self._key_thread.join()
+            self._bell.clear()
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual's
+
     def run_input_thread(self) -> None:
         """Read what is pressed and hand it on, until the program leaves the terminal."""
         parser = XTermParser(self._debug)
@@ -60,9 +71,12 @@ class QuietDriver(LinuxDriver):
             selector.register(self._bell.heard_at, selectors.EVENT_READ)
             while not self._bell.is_set():
                 ready = self.wait(selector, None if is_at_rest else TICK)
-                if self.fileno in ready and (data := decode(os.read(self.fileno, _MOST))):
-                    for event in parser.feed(data):
-                        self.process_message(event)
+                if self.fileno in ready:
+                    if not (read := os.read(self.fileno, _MOST)):
+                        return  # hung up: it would be ready for ever, with nothing to read
+                    if data := decode(read):
+                        for event in parser.feed(data):
+                            self.process_message(event)
                     rests_at = time.monotonic() + constants.ESCAPE_DELAY + TICK
                 is_at_rest = time.monotonic() > rests_at
                 for event in parser.tick():  # at that moment nothing is waited for any more

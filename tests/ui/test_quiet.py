@@ -86,6 +86,18 @@ async def test_an_esc_alone_is_a_key_before_it_rests(terminal: tuple[int, int]) 
     assert not thread.is_alive()
 
 
+async def test_it_ends_with_its_terminal() -> None:
+    reads, presses = os.pipe()
+    driver = _Driver(reads)
+    os.write(presses, b"a")
+    os.close(presses)
+    thread = _begun(driver)
+    thread.join(SECONDS)
+    os.close(reads)
+    assert not thread.is_alive()
+    assert driver.keys == ["a"]
+
+
 async def test_it_begins_anew_after_the_terminal_was_lent(terminal: tuple[int, int]) -> None:
     driver = _Driver(terminal[0])
     for key in "xy":
