@@ -11,6 +11,9 @@ from carerespond.cli.setup import require_configuration
 from carerespond.cli.terminal import complain, say
 from carerespond.config import Config, Home, find_home, load_config
 from carerespond.domain.errors import CarerespondError, ConfigError
+from carerespond.domain.text import one_line
+
+MOST_TOLD = 1000  # characters of a line
 
 
 def check(options: argparse.Namespace) -> int:
@@ -52,6 +55,11 @@ def listen(options: argparse.Namespace) -> int:  # noqa: ARG001 - commands take 
     return asyncio.run(_listen(home, config))
 
 
+def _tell(text: str) -> None:
+    """One line a happening: whatever a network says begins no line of its own."""
+    say(one_line(text, MOST_TOLD))
+
+
 async def _listen(home: Home, config: Config) -> int:
     database = wiring.open_store(home)
     crew, session = wiring.Crew({}), wiring.new_session()
@@ -67,7 +75,7 @@ async def _listen(home: Home, config: Config) -> int:
         loop.add_signal_handler(number, stopped.set)
     try:
         listener = wiring.make_listener(
-            database, config, crew.networks, session, wiring.utc_now, say
+            database, config, crew.networks, session, wiring.utc_now, _tell
         )
         wiring.open_networks(home, config, database, wiring.utc_now, wiring.Door(), crew)
         for problem in crew.unusable:

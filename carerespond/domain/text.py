@@ -189,7 +189,7 @@ def _is_mark(character: str) -> bool:
 
 
 def _limit_marks(text: str) -> str:
-    """At most `MARKS` marks, selectors and joiners in a row."""
+    """At most `MARKS` marks, selectors and joiners in a row, and as many joined to one sign."""
     if text.isascii():
         return text
     marks = {character for character in set(text) if character > "\u02ff" and _is_mark(character)}
@@ -201,7 +201,13 @@ def _limit_marks(text: str) -> str:
         run = run + 1 if character in marks else 0
         if run <= MARKS:
             kept.append(character)
-    return "".join(kept)
+    # Textual measures a sign of thousands of parts for ten seconds; real ones have five.
+    return _CHAIN.sub(lambda chain: chain[0][:-1], "".join(kept))
+
+
+_CHAIN = re.compile(
+    f"(?:[^\u200d\\s][\ufe0f\u0300-\u036f\U0001f3fb-\U0001f3ff]{{0,{MARKS}}}\u200d){{{MARKS}}}"
+)
 
 
 def _cut(text: str, lines: int, characters: int, *, was_cut: bool) -> str:

@@ -25,6 +25,10 @@ from carerespond.ui.review import DISCARD, EDIT, HAND_OFF, SEND, HandOffScreen, 
 
 Register = Callable[[Callable[[], None]], None]
 
+_PUBLIC = (RouteKind.API, RouteKind.BROWSER)
+# What comes after writing, by the way that the answer would take; where none is open, a review.
+_THEN = {RouteKind.API: "review and send", RouteKind.BROWSER: "review and hand over"}
+
 
 @dataclass(frozen=True, slots=True)
 class _Said:
@@ -70,6 +74,7 @@ class _Writing:
     title: str
     words: str
     route: str
+    then: str
     limit: int
     price: str
 
@@ -218,7 +223,7 @@ class Answering:
         view = await self._inbox.open_case(case_id)
         case = view.case
         route = next(
-            (one for one in view.routes if one.kind is not RouteKind.DM and one.is_open),
+            (one for one in view.routes if one.kind in _PUBLIC and one.is_open is not False),
             Route(RouteKind.NONE, is_open=False, reason="No way of answering is open."),
         )
         is_note = draft.kind is DraftKind.NOTE
@@ -229,9 +234,12 @@ class Answering:
             view=view,
             draft=draft,
             chosen=route,
-            title=f"NOTE on @{case.author.handle}, never sent" if is_note else self._whom(case),
+            title=f"NOTE on @{case.author.handle}, never sent"
+            if is_note
+            else self._whom(case, route),
             words=case.head.text,
             route="" if is_note else route_line(view.routes),
+            then="done" if is_note else _THEN.get(route.kind, "review"),
             limit=0 if is_note else 280,
             price=price,
         )
@@ -239,9 +247,10 @@ class Answering:
             ComposerScreen(writing, self._register, self._config.keys)
         )
 
-    def _whom(self, case: Case) -> str:
+    def _whom(self, case: Case, route: Route) -> str:
         ours = next((a.handle for a in self._config.accounts if a.account_id == case.account), "")
-        return f"PUBLIC reply to @{case.author.handle} on {case.network.upper()} as @{ours}"
+        way = "by browser " if route.kind is RouteKind.BROWSER else ""
+        return f"PUBLIC reply {way}to @{case.author.handle} on {case.network.upper()} as @{ours}"
 
     def _page(self, review: Review, said: "_Said") -> Page:
         by_api = review.route.kind is RouteKind.API
@@ -250,7 +259,7 @@ class Answering:
             blocked = ""  # a second answer may go out, with its reason
         price = "" if review.price_usd is None else f"${review.price_usd:.3f}"
         return Page(
-            whom=self._whom(review.case),
+            whom=self._whom(review.case, review.route),
             text=review.draft.text,
             length=f"{review.length}/{review.limit}",
             price=price,
@@ -321,7 +330,8 @@ class Answering:
 def route_line(routes: Sequence[Route]) -> str:
     """The ways of answering in one line: the first open public one, else why there is none."""
     public = [route for route in routes if route.kind is not RouteKind.DM]
-    chosen = next((route for route in public if route.is_open), public[0] if public else None)
+    may_go = (route for route in public if route.kind in _PUBLIC and route.is_open is not False)
+    chosen = next(may_go, public[0] if public else None)
     if chosen is None:
         return "ROUTE  none"
     price = "" if chosen.price_usd is None else f"  ${chosen.price_usd:.3f}"

@@ -47,6 +47,7 @@ from carerespond.ui.case_list import PAGE, CaseList, Fetch, Looks
 from carerespond.ui.commands import BROWSE, apply_overrides, bound, by_name, footer_line, key_label
 from carerespond.ui.desk import Desk, Working
 from carerespond.ui.lines import Edge, Line, Page, TextLine, wrapped
+from carerespond.ui.quiet import QuietDriver
 
 if TYPE_CHECKING:
     from carerespond.ui.answering import Answering
@@ -114,7 +115,7 @@ class CarerespondApp(App[int]):
 
     def __init__(self, desk: Desk, *, preview: bool = True) -> None:
         theme = desk.theme
-        super().__init__(ansi_color=theme.ansi or None)
+        super().__init__(QuietDriver, ansi_color=theme.ansi or None)
         self.register_theme(theme)
         self.theme = theme.name
         self.desk = desk
@@ -444,11 +445,13 @@ class CarerespondApp(App[int]):
 
     async def _read_header(self) -> None:
         inbox = self.desk.inbox
-        self.counts = await inbox.counts()
-        self._late = await inbox.late()
+        # Asked for together: the reader's thread wakes up once for all of them.
+        self.counts, self._late, here, needy = await asyncio.gather(
+            inbox.counts(), inbox.late(), inbox.here(), inbox.waiting_for_person()
+        )
         recent = self.desk.now() - RECENT
-        self._here = sum(one.expires_at > recent for one in await inbox.here())
-        self._needs = len(await inbox.waiting_for_person())
+        self._here = sum(one.expires_at > recent for one in here)
+        self._needs = len(needy)
         if self.working is not None:
             self._sources = await self.working.listening.sources()
             self._spend = await self.working.listening.spend()

@@ -18,7 +18,7 @@ from textual.geometry import Size
 from textual.widgets import Static, TextArea
 
 from carerespond.domain.errors import CarerespondError, NotKeptError
-from carerespond.domain.models import Draft, DraftKind
+from carerespond.domain.models import Draft
 from carerespond.domain.privacy import Finding
 from carerespond.domain.text import one_line
 from carerespond.ui.commands import footer_line
@@ -35,12 +35,17 @@ LOW = 18  # rows below which it takes all of them, and leaves out what the revie
 
 
 class Writing(Protocol):
-    """What the composer needs to know and do about one draft."""
+    """What the composer needs to know and do about one draft.
+
+    Attributes:
+        then: What its key leads to when the text is written: "review and send".
+    """
 
     draft: Draft
     title: str
     words: str
     route: str
+    then: str
     limit: int
     price: str
 
@@ -127,9 +132,8 @@ class ComposerScreen(KeyedScreen[str | None]):
 
     def _verbs(self, width: int) -> str:
         """The keys that act here; a note is filed, not reviewed."""
-        is_note = self._writing.draft.kind is DraftKind.NOTE
-        title = "done" if is_note else "review and send"
-        table = [replace(c, title=title) if c.name == "review" else c for c in self._table]
+        then = self._writing.then
+        table = [replace(c, title=then) if c.name == "review" else c for c in self._table]
         return footer_line(self.PLACES, width, table)
 
     def on_mount(self) -> None:

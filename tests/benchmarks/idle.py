@@ -37,7 +37,7 @@ def _figures(
     where: str, probe: Probe, seconds: float, *, are_goals: bool = True
 ) -> Sequence[Figure]:
     size, wakes, cpu = probe.idle(seconds)
-    goals = (1e-9, 12.0, 0.5) if are_goals else (0.0, 0.0, 0.0)
+    goals = (1e-9, 4.0, 0.5) if are_goals else (0.0, 0.0, 0.0)
     return [
         Figure(f"idle, {where}: written", size, "B/s", goals[0]),
         Figure(f"idle, {where}: wake-ups", wakes, "/s", goals[1]),

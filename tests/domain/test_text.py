@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carerespond.domain.text import (
+    MARKS,
     SafeText,
     clean,
     mentions,
@@ -156,3 +157,12 @@ def test_plain_letters_without_hosts_weigh_one_each(text: str) -> None:
 
 def test_mentions_are_found_and_addresses_are_not() -> None:
     assert mentions("hi @StElsewhere and @sam_1, not a@b.uk") == ["StElsewhere", "sam_1"]
+
+
+def test_a_chain_of_joiners_is_no_one_sign() -> None:
+    family = "\U0001f469\U0001f3fd\u200d\u2764\ufe0f\u200d\U0001f48b\u200d\U0001f469\U0001f3fd"
+    assert clean(f"{family} {family} {family}") == f"{family} {family} {family}"
+    chain = clean("\U0001f469\u200d" * 1000, characters=5000)
+    assert chain.count("\U0001f469") == 1000
+    assert max(len(part) for part in re.split("(?<!\u200d)(?=\U0001f469)", chain)) < 2 * MARKS
+    assert clean(chain, characters=5000) == chain

@@ -44,6 +44,10 @@ name = "Bryn"
 id = "t"
 name = {text}
 text = "Dear $first_name, sorry."
+[[template]]
+id = "s"
+name = "short"
+text = {short}
 """
 
 
@@ -79,7 +83,8 @@ def installed(home: Path, address: str, text: str, **env: str) -> Place:
     """An installation that is signed in to the network at the address."""
     home.mkdir()
     safe = "".join(one for one in text if not "\ud800" <= one <= "\udfff")
-    config = CONFIG.format(text=toml(safe), us=US, address=address)
+    short = toml(f"Dear you, {safe[:60]}")  # short enough to leave
+    config = CONFIG.format(text=toml(safe), short=short, us=US, address=address)
     (home / "config.toml").write_text(config, encoding="utf-8")
     (home / "secrets").mkdir(mode=0o700)
     token = {"access_token": "t", "refresh_token": "", "expires_at": 4e9, "client_id": "c"}

@@ -16,9 +16,8 @@ NAMES = ("one", "two", "three")
 
 def answers(method: str, path: str, query: dict[str, list[str]], text: str) -> tuple[int, Any]:
     """Status and body; `text` stands wherever a text may stand."""
-    problem = {"title": text, "detail": text, "type": "https://api.x.com/2/problems/x", "status": 0}
     if method == "POST":
-        return 403, {**problem, "errors": [{"message": text}]}
+        return 403, problem(text)
     if path == "/2/tweets/search/recent":
         return 200, _page(text)
     if path == "/2/tweets":
@@ -28,8 +27,14 @@ def answers(method: str, path: str, query: dict[str, list[str]], text: str) -> t
         ids = query.get("ids", [""])[0].split(",")
         return 200, {"data": [{"id": one, "username": text, "name": text} for one in ids]}
     if path.endswith("/mentions"):
-        return 403, problem
+        return 403, problem(text)
     return 200, {"data": [], "meta": {"result_count": 0}}
+
+
+def problem(text: str) -> dict[str, Any]:
+    """A refusal that says the text in every field that says something."""
+    kind = "https://api.x.com/2/problems/x"
+    return {"title": text, "detail": text, "type": kind, "status": 0, "errors": [{"message": text}]}
 
 
 def _posts(text: str) -> list[dict[str, Any]]:
@@ -53,14 +58,21 @@ def _page(text: str) -> dict[str, Any]:
 
 
 @contextmanager
-def hostile_server(text: str) -> Iterator[str]:
-    """Serve on this machine while the block runs; yields the address."""
+def hostile_server(text: str, *, refuses: int = 0) -> Iterator[str]:
+    """Serve on this machine while the block runs; yields the address.
+
+    Args:
+        text: What stands wherever a text may stand.
+        refuses: The status with which all is refused; 0 serves hostile posts.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             self.rfile.read(int(self.headers.get("content-length", 0)))
             there = urlsplit(self.path)
             status, record = answers(self.command, there.path, parse_qs(there.query), text)
+            if refuses:
+                status, record = refuses, problem(text)
             body = json.dumps(record).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")

@@ -97,11 +97,11 @@ def open_draft(terminal: Terminal, number: int = 1) -> str:
 
 
 def in_composer(terminal: Terminal) -> str:
-    """Wait for the composer; the handle in its title."""
-    terminal.wait_for("PUBLIC reply to @")
+    """Wait for the composer, whichever way its answer would take; the handle in its title."""
+    terminal.wait_for("PUBLIC reply ")
     terminal.wait_for("esc leave")
-    line = next(line for line in terminal.lines if "PUBLIC reply to @" in line)
-    return line.split("PUBLIC reply to @")[1].split()[0]
+    line = next(line for line in terminal.lines if "PUBLIC reply " in line)
+    return line.partition("to @")[2].split()[0]
 
 
 # -- what it keeps ------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ def write_to_three(home: Path, **env: str) -> tuple[dict[str, str], dict[str, st
             written[handle] = ""
             if len(written) < 3:
                 terminal.press(ESC)
-                terminal.wait_gone("PUBLIC reply to @")
+                terminal.wait_gone("PUBLIC reply ")
                 terminal.press("j")
         terminal.wait(lambda: terminal.unread() == 0)
         terminal.signal(signal.SIGTERM)
@@ -128,11 +128,11 @@ def write_to_three(home: Path, **env: str) -> tuple[dict[str, str], dict[str, st
         for number in range(1, len(kept_drafts(home)) + 1):
             handle = open_draft(terminal, number)
             lines = terminal.lines
-            at = next(i for i, line in enumerate(lines) if "PUBLIC reply to @" in line)
+            at = next(i for i, line in enumerate(lines) if "PUBLIC reply " in line)
             text = next((line.strip() for line in lines[at:] if " alone" in line), "")
             written[handle] = text
             terminal.press(ESC)
-            terminal.wait_gone("PUBLIC reply to @")
+            terminal.wait_gone("PUBLIC reply ")
     return written, texts_by_handle(home)
 
 

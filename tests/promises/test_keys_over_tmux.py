@@ -125,7 +125,7 @@ def test_esc_and_a_letter_leave_the_composer_with_the_draft_kept(tmp_path: Path)
         terminal.press(ESC)
         pause(terminal, 0.05)
         terminal.press("j")
-        terminal.wait_gone("PUBLIC reply to @")
+        terminal.wait_gone("PUBLIC reply ")
         terminal.wait(lambda: cursor_case(terminal) not in ("", first))
     assert kept_text(home) == "we are listening"
 
@@ -156,7 +156,7 @@ def test_q_and_esc_leave_whatever_is_open(tmp_path: Path, leave: str) -> None:
         terminal.wait_gone("REVIEW")
         in_composer(terminal)
         terminal.press(ESC)
-        terminal.wait_gone("PUBLIC reply to @")
+        terminal.wait_gone("PUBLIC reply ")
         for key, words in _OPENED:
             terminal.press(key)
             terminal.wait_for(words)

@@ -88,7 +88,7 @@ class Fired(App[None]):
 class Writing:
     """A draft of an answer to somebody who writes brackets everywhere."""
 
-    limit, price = 280, "$0.010"
+    limit, price, then = 280, "$0.010", "review and send"
 
     def __init__(self, text: str) -> None:
         self.draft = Draft(1, text, DraftKind.PUBLIC, text, "", NOW, NOW, 1)

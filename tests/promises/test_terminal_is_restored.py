@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,26 @@ def test_leaving_restores_the_terminal(tmp_path: Path) -> None:
         terminal.press(ctrl("q"))
         assert terminal.exit_code() == 0
         looks_clean(terminal)
+
+
+def _takes_the_screen(terminal: Terminal, since: int) -> bool:
+    return b"\x1b[?1049h" in terminal.raw[since:]
+
+
+@pytest.mark.promise
+def test_being_continued_without_having_been_stopped_changes_nothing(tmp_path: Path) -> None:
+    home = new_day(tmp_path)
+    with opened(env=practice_env(home)) as terminal:
+        begin_answer(terminal)
+        for letter in "abc":
+            seen = len(terminal.raw)
+            terminal.signal(signal.SIGCONT)
+            terminal.wait(partial(_takes_the_screen, terminal, seen))
+            terminal.press(letter)
+        terminal.wait_for("3/280")
+        terminal.press(ctrl("q"))
+        assert terminal.exit_code() == 0
+    assert kept_text(home) == "abc"
 
 
 @pytest.mark.promise

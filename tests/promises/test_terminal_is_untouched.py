@@ -5,8 +5,11 @@ texts and with hostile ones in each place where a text of others stands. What th
 beyond the controls of the first is foreign.
 """
 
+import json
 import os
 import re
+import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -34,6 +37,7 @@ def posts(make: Callable[[str], str]) -> list[dict[str, Any]]:
     """One post for each kind of text, each text passed through `make`."""
     found = [everywhere(number, make(text)) for number, text in enumerate(PAYLOADS.values(), 100)]
     found.append(everywhere(99, make(EVERYTHING)))
+    found.append(by_browser(98, make(EVERYTHING)))
     found += [
         record(200 + number, f"zebra {make(text)}") for number, text in enumerate(_recorded())
     ]
@@ -49,6 +53,11 @@ def posts(make: Callable[[str], str]) -> list[dict[str, Any]]:
         for number, text in enumerate(strings)
     ]
     return found
+
+
+def by_browser(number: int, payload: str) -> dict[str, Any]:
+    """A post that does not name us, so that only a browser can answer it; "gnu" finds it."""
+    return {**everywhere(number, f"{payload} gnu"), "mentions_us": False}
 
 
 def _recorded() -> list[str]:
@@ -70,6 +79,7 @@ CTRL_D, CTRL_Q, CTRL_T = "\x04", "\x11", "\x14"
 STOLEN = "cm0gLXJmIH4="  # what the payloads put into a clipboard
 DETAILS = 45
 WALKED = 160  # columns
+COPIES = 5  # the text and the address of a post; of a hand-off its text, that again, its address
 
 
 class Walker:
@@ -96,6 +106,8 @@ class Walker:
         inbox.settle(1.0)
         for lane in "123450Gg":
             inbox.stir(lane)
+        self.ask("F", "Search every stored post", "gnu", "search: gnu")
+        self.hand_off()
         self.ask("F", "Search every stored post", "yak", "search: yak")  # from the network
         inbox.stir("\r")
         inbox.press("JK")
@@ -160,6 +172,25 @@ class Walker:
         inbox.press("y", "REFUSED: the answer to")
         inbox.wait("refusd")
 
+    def hand_off(self) -> None:
+        """Write with a template what only a browser can post, copy it, and leave it open."""
+        inbox = self.inbox
+        inbox.press("r", "PUBLIC reply by browser")
+        inbox.settle()
+        self.look(CTRL_T, "Templates", "2")
+        inbox.press(CTRL_D, "hand over to the browser")
+        inbox.settle(0.15)
+        inbox.press("y", "HAND-OFF")
+        inbox.wait("intent")
+        inbox.settle(0.15)
+        inbox.press("c", "the text was copied")
+        inbox.press("Y", "the address was copied")
+        inbox.settle(0.15)
+        inbox.press("q", "did you post it?")
+        self.look("O", "These need you", "1")
+        inbox.press("n", "the text is a draft again")
+        inbox.settle(0.15)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -211,7 +242,7 @@ def test_hostile_texts_add_no_control_to_any_screen(both: tuple[set[str], Outcom
     known, walked = both
     assert walked.strange(known) == []
     copied = [one for one in controls(walked.output) if one.startswith("\x1b]52;")]
-    assert len(copied) == 2, "what a person copied, and nothing else"
+    assert len(copied) == COPIES, "what a person copied, and nothing else"
     assert words(walked.output).count("-- @") > DETAILS / 2, "the posts were looked at"
 
 
@@ -257,6 +288,30 @@ def test_the_oracle_catches_a_text_that_is_not_cleaned(
     place = _filled(installed(tmp_path / "home", "http://127.0.0.1:9", HARMLESS), str)
     mutant = with_bug(place, tmp_path, "domain/text.py", right, wrong)
     strange = _glance(mutant, columns=120).strange(harmless)
+    assert any(one.startswith("\x9b") for one in strange), strange[:20]
+
+
+@pytest.mark.promise
+def test_the_oracle_catches_a_hand_off_that_is_not_cleaned(
+    tmp_path: Path, harmless: set[str]
+) -> None:
+    with hostile_server(HARMLESS) as address:
+        place = installed(tmp_path / "home", address, HARMLESS)
+        file = place.home / "posts.jsonl"
+        file.write_bytes(lines([by_browser(98, EVERYTHING)]))
+        assert place.run("import", str(file)).returncode == 0
+        right, wrong = (
+            '            yield Static(content(title, "bold"))\n',
+            "Static(Content(title))\n",
+        )
+        mutant = with_bug(place, tmp_path, "ui/review.py", right, f"            yield {wrong}")
+        with mutant.inbox(columns=WALKED) as inbox:
+            inbox.wait("0 all")
+            inbox.settle(1.0)
+            walker = Walker(inbox)
+            walker.ask("F", "Search every stored post", "gnu", "search: gnu")
+            walker.hand_off()
+            strange = Outcome(bytes(inbox.output)).strange(harmless)
     assert any(one.startswith("\x9b") for one in strange), strange[:20]
 
 
@@ -358,6 +413,45 @@ def test_errors_about_a_configuration_print_lines_and_nothing_else(tmp_path: Pat
             assert b"Traceback" not in done.stderr, done.stderr
             assert b"inside the program" not in done.stderr, (str(place.home), done.stderr)
             assert _only_lines(done.stdout + done.stderr) == [], done.stdout + done.stderr
+
+
+def _heard(place: Place, told: int) -> bytes:
+    """What `listen` writes on a terminal until it has told of so many sources and is stopped."""
+    with Terminal([*place.program, "listen"], place.env, 80, 24) as terminal:
+        terminal.wait("Ctrl-C ends it.")
+        end = time.monotonic() + terminal.deadline
+        while terminal.output.count(b"\n") <= told and time.monotonic() < end:
+            terminal.read(0.2)
+        terminal.settle()
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.ends() == 0
+        assert not (place.home / "logs").exists(), "no part of it has stopped"
+        return bytes(terminal.output).replace(b"\r\n", b"\n")  # the terminal's own line ends
+
+
+SOURCES = 2  # our mentions and one saved search
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("refuses", [0, 403, 429, 500])
+def test_listening_prints_lines_and_nothing_else(tmp_path: Path, refuses: int) -> None:
+    with hostile_server(EVERYTHING, refuses=refuses) as address:
+        place = installed(tmp_path / "home", address, EVERYTHING)
+        heard = _heard(place, SOURCES)
+    assert _only_lines(heard) == [], heard
+    assert heard.count(b"\n") == 1 + SOURCES, "each text is one line"
+    status = json.loads(place.run("check", "--json").stdout)
+    assert (status["waiting"] > 0) == (refuses == 0), "the posts were heard"
+
+
+@pytest.mark.promise
+def test_the_oracle_catches_what_listening_prints_raw(tmp_path: Path) -> None:
+    with hostile_server(EVERYTHING) as address:
+        place = installed(tmp_path / "home", address, EVERYTHING)
+        right, wrong = "    say(one_line(text, MOST_TOLD))\n", "    print(text, flush=True)\n"
+        mutant = with_bug(place, tmp_path, "cli/daily.py", right, wrong)
+        strange = _only_lines(_heard(mutant, SOURCES))
+    assert any(one.startswith("\x1b]") for one in strange), strange[:20]
 
 
 @pytest.mark.promise

@@ -78,7 +78,7 @@ class Writing:
     def __init__(self) -> None:
         self.draft = Draft(1, "Priya", DraftKind.PUBLIC, "", "", NOW, NOW, 1)
         self.title, self.words, self.route = "PUBLIC reply to @rose", "[/ lost my letter", ""
-        self.limit, self.price = 280, ""
+        self.limit, self.price, self.then = 280, "", "review and send"
         self.kept: list[str] = []
 
     async def save(self, text: str) -> None:

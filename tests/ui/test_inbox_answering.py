@@ -486,10 +486,15 @@ async def hand_off(house: House, terminal: Terminal, text: str = SORRY) -> str:
     await terminal.sees("ROUTE public reply, shut")
     await terminal.sees_no("($0.")
     await terminal.press("r")
-    await terminal.sees("ROUTE browser: X lets programs answer only people who")
+    await terminal.sees(
+        "PUBLIC reply by browser to @wes_cold on X as @StElsewhere",
+        "ROUTE browser: X lets programs answer only people who",
+        "ctrl+d review and hand over",
+        "esc leave",
+    )
     await terminal.type(text)
     await terminal.press("ctrl+d")
-    await terminal.sees("REVIEW", "y hand over to the browser")
+    await terminal.sees("REVIEW PUBLIC reply by browser to @wes_cold", "y hand over to the browser")
     await terminal.press("enter", "enter")
     await terminal.stays(lambda: states(house) == [], 0.1)
     await terminal.press("y")
