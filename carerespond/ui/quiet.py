@@ -6,6 +6,7 @@ the time that has passed since.
 
 import os
 import selectors
+import signal
 import threading
 import time
 from codecs import getincrementaldecoder
@@ -73,7 +74,8 @@ class QuietDriver(LinuxDriver):
                 ready = self.wait(selector, None if is_at_rest else TICK)
                 if self.fileno in ready:
                     if not (read := os.read(self.fileno, _MOST)):
-                        return  # hung up: it would be ready for ever, with nothing to read
+                        self.hang_up()
+                        return
                     if data := decode(read):
                         for event in parser.feed(data):
                             self.process_message(event)
@@ -81,6 +83,10 @@ class QuietDriver(LinuxDriver):
                 is_at_rest = time.monotonic() > rests_at
                 for event in parser.tick():  # at that moment nothing is waited for any more
                     self.process_message(event)
+
+    def hang_up(self) -> None:
+        """The terminal is gone: end as at a hang-up, which whoever took it may not have told us."""
+        os.kill(os.getpid(), signal.SIGHUP)
 
     def wait(self, selector: selectors.BaseSelector, seconds: float | None) -> set[int]:
         """Wait for input or the end, at most so many seconds; the descriptors that are ready."""

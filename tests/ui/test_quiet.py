@@ -33,6 +33,7 @@ class _Driver(QuietDriver):
 
     Attributes:
         rested: Told when it is about to wait without an end.
+        hung_up: How often its terminal has gone.
     """
 
     def __init__(self, reads: int) -> None:
@@ -41,6 +42,11 @@ class _Driver(QuietDriver):
         self.waits: list[float | None] = []
         self.keys: list[str] = []
         self.rested = threading.Event()
+        self.hung_up = 0
+
+    def hang_up(self) -> None:
+        """Count it."""
+        self.hung_up += 1
 
     def process_message(self, message: Message) -> None:
         """Keep the key."""
@@ -96,6 +102,7 @@ async def test_it_ends_with_its_terminal() -> None:
     os.close(reads)
     assert not thread.is_alive()
     assert driver.keys == ["a"]
+    assert driver.hung_up == 1
 
 
 async def test_it_begins_anew_after_the_terminal_was_lent(terminal: tuple[int, int]) -> None:
