@@ -76,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_practice(commands)
     _add_daily(commands)
     _add_data(commands)
+    _add_rules(commands)
     _add_setup(commands)
     return parser
 
@@ -157,6 +158,26 @@ def _add_data(commands: _Commands) -> None:
         "importing a file twice changes nothing.",
     )
     parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
+
+
+def _add_rules(commands: _Commands) -> None:
+    rules = commands.add_parser("rules", help="look at how posts are sorted")
+    verbs = rules.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add(
+        verbs,
+        "learned",
+        "rules:learned",
+        "print what was learned from your team's own moves",
+        "carerespond rules learned",
+    )
+    forget = _add(
+        verbs,
+        "forget",
+        "rules:forget",
+        "forget what was learned, and let no earlier move count again",
+        "carerespond rules forget",
+    )
+    forget.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_setup(commands: _Commands) -> None:

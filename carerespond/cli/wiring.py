@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from carerespond.networks.base import Network
     from carerespond.services.assessing import Assessor
     from carerespond.services.importer import Importer
+    from carerespond.services.learning import Learner
     from carerespond.services.listener import Listener
     from carerespond.storage.database import Database, Transaction
     from carerespond.storage.sqlite import SqliteDatabase
@@ -218,15 +219,34 @@ class Ears:
         await self._listener.check_now()
 
 
-def make_assessor(config: Config, now: Now) -> "Assessor":
-    """Triage for this installation.
+def make_assessor(config: Config, now: Now, database: "Database | None" = None) -> "Assessor":
+    """Triage for this installation, with what was learned so far where that is wanted.
 
     Raises:
         ConfigError: The rules are wrong.
     """
     from carerespond.services.assessing import Assessor
 
-    return Assessor(load_triage(config), config, now)
+    assessor = Assessor(load_triage(config), config, now)
+    if config.learn and database is not None:
+        from carerespond.services.learning import in_use_now
+
+        assessor.use(in_use_now(database))
+    return assessor
+
+
+def make_learner(
+    database: "Database",
+    assessor: "Assessor",
+    session: str,
+    now: Now,
+    tell: Callable[[str], None] = lambda _: None,
+) -> "Learner":
+    """Learns from the team's own moves, for this assessor."""
+    from carerespond.services.learning import Learner
+
+    # `relearned` is where the open cases will be sorted again.
+    return Learner(database, assessor.rules, session=session, now=now, use=assessor.use, tell=tell)
 
 
 def make_listener(
@@ -236,6 +256,7 @@ def make_listener(
     session: str,
     now: Now,
     tell: Callable[[str], None] = lambda _: None,
+    assessor: "Assessor | None" = None,
 ) -> "Listener":
     """The listener of this session.
 
@@ -244,7 +265,7 @@ def make_listener(
     """
     from carerespond.services.listener import Listener
 
-    assessor = make_assessor(config, now)
+    assessor = assessor or make_assessor(config, now, database)
     return Listener(
         database, networks, config, session=session, now=now, assessor=assessor, tell=tell
     )
@@ -266,7 +287,7 @@ def make_importer(
     us = x_wire.Us(ours.user_id, ours.handle) if ours else x_wire.Us("", "")
     return Importer(
         database,
-        make_assessor(config, now),
+        make_assessor(config, now, database),
         lambda page: x_wire.read_page(page, us),
         accounts={name: one.account_id for name, one in first.items()},
         handles={name: one.handle for name, one in first.items()},
@@ -298,7 +319,8 @@ async def start_working(
     from carerespond.services.sender import Sender
     from carerespond.ui.desk import Working
 
-    listener = make_listener(database, config, crew.networks, session, now)
+    assessor = make_assessor(config, now, database)
+    listener = make_listener(database, config, crew.networks, session, now, assessor=assessor)
     open_networks(home, config, database, now, door, crew)
     charge = charger(config)
     presence = Presence(
@@ -335,6 +357,8 @@ async def start_working(
     await presence.keep()
     crew.begin(sender.run(), failed)
     crew.begin(listener.run(), failed)
+    if config.learn:
+        crew.begin(make_learner(database, assessor, session, now).run(), failed)
 
     async def aclose() -> None:
         await crew.stop()

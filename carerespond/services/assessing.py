@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from carerespond.config import Config
+from carerespond.domain.learning import Learned
 from carerespond.domain.models import Assessment, Post
 from carerespond.domain.rulebook import Rules
 from carerespond.domain.triage import Context, assess
@@ -17,12 +18,16 @@ class Assessor:
         rules: The rules.
         config: The services' names and how long each pane may wait.
         now: The present moment.
+
+    Attributes:
+        learned: What the team's own moves add to the rules; None when nothing does.
     """
 
     def __init__(self, rules: Rules, config: Config, now: Callable[[], datetime]) -> None:
         self._rules = rules
         self._config = config
         self._now = now
+        self.learned: Learned | None = None
         self._names = {
             name.casefold(): service.service_id
             for service in config.services
@@ -30,10 +35,20 @@ class Assessor:
             if name.strip()
         }
 
+    @property
+    def rules(self) -> Rules:
+        """The rules that it goes by."""
+        return self._rules
+
+    def use(self, learned: Learned | None) -> None:
+        """From now on, add what was learned to what the rules say."""
+        self.learned = learned
+
     def __call__(self, post: Post) -> Assessment:
         """Where the post goes and why."""
         # Waiting is left out: a stored score must mean the same tomorrow; lateness has its column.
-        return assess(post, self._rules, Context(service_names=tuple(self._names)))
+        context = Context(service_names=tuple(self._names))
+        return assess(post, self._rules, context, self.learned)
 
     def service(self, post: Post) -> str | None:
         """Which service the words name; the longest name wins, None when none is named."""
