@@ -68,7 +68,7 @@ async def _listen(home: Home, config: Config) -> int:
     try:
         assessor = wiring.make_assessor(config, wiring.utc_now, database)
         listener = wiring.make_listener(
-            database, config, crew.networks, session, wiring.utc_now, say, assessor
+            database, config, crew.networks, session, wiring.utc_now, say, assessor=assessor
         )
         wiring.open_networks(home, config, database, wiring.utc_now, wiring.Door(), crew)
         for problem in crew.unusable:

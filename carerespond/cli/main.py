@@ -64,8 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser: argparse.ArgumentParser = _Parser(
         prog="carerespond",
-        description="The inbox for a health or care service's public voice: see what patients\n"
-        "say, most pressing first, and answer well and once.",
+        description="See what patients say in public, most pressing first; answer well and once.",
         epilog="Start here, without an account or a network:\n  carerespond practice",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -161,19 +160,27 @@ def _add_data(commands: _Commands) -> None:
 
 
 def _add_rules(commands: _Commands) -> None:
-    rules = commands.add_parser("rules", help="look at how posts are sorted")
-    verbs = rules.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    rules = commands.add_parser(
+        "rules",
+        help="see what was learned from your team's moves, or forget it",
+        description="See what was learned from your team's own moves, or forget it.",
+    )
+    kinds = rules.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_learned(kinds)
+
+
+def _add_learned(kinds: _Commands) -> None:
     _add(
-        verbs,
+        kinds,
         "learned",
-        "rules:learned",
+        "learned:learned",
         "print what was learned from your team's own moves",
         "carerespond rules learned",
     )
     forget = _add(
-        verbs,
+        kinds,
         "forget",
-        "rules:forget",
+        "learned:forget",
         "forget what was learned, and let no earlier move count again",
         "carerespond rules forget",
     )

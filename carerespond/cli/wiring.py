@@ -231,7 +231,7 @@ def make_assessor(config: Config, now: Now, database: "Database | None" = None) 
     if config.learn and database is not None:
         from carerespond.services.learning import in_use_now
 
-        assessor.use(in_use_now(database))
+        assessor.use_learned(in_use_now(database))
     return assessor
 
 
@@ -245,8 +245,15 @@ def make_learner(
     """Learns from the team's own moves, for this assessor."""
     from carerespond.services.learning import Learner
 
-    # `relearned` is where the open cases will be sorted again.
-    return Learner(database, assessor.rules, session=session, now=now, use=assessor.use, tell=tell)
+    # `relearned` is the place to sort the open cases again; the assessor's mark has changed then.
+    return Learner(
+        database,
+        lambda: assessor.rules,
+        session=session,
+        now=now,
+        use=assessor.use_learned,
+        tell=tell,
+    )
 
 
 def make_listener(
@@ -256,6 +263,7 @@ def make_listener(
     session: str,
     now: Now,
     tell: Callable[[str], None] = lambda _: None,
+    *,
     assessor: "Assessor | None" = None,
 ) -> "Listener":
     """The listener of this session.

@@ -5,10 +5,12 @@ words stand in it. Words of strangers are keys of a dictionary here and nothing 
 becomes points beside those of the rules; it decides no pane, and no danger or noise hangs on it.
 """
 
+import hashlib
 import heapq
 import json
 import math
 import random
+from array import array
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -187,6 +189,18 @@ def _vocabulary(decisions: Sequence[Decision]) -> list[str]:
     return heapq.nsmallest(MOST_NGRAMS, known, key=lambda ngram: (-counts[ngram], ngram))
 
 
+@dataclass(frozen=True, slots=True)
+class _Example:
+    """One decision by places of weights; arrays, as nothing has to be looked at for garbage."""
+
+    groups: "array[int]"
+    values: "array[float]"
+    words: "array[int]"
+    share: float
+    wanted: float
+    weight: float
+
+
 class _Fit:
     """Logistic regression by AdaGrad: a step after each post, ever shorter where much was seen."""
 
@@ -199,14 +213,21 @@ class _Fit:
         first = len(place)
         ngram_place = {ngram: first + number for number, ngram in enumerate(self._words)}
         both = len(decisions) / 2  # each kind weighs the same, however rare
-        self._examples: list[tuple[list[tuple[int, float]], float, float]] = []
-        for one in decisions:
+        self._examples = []
+        for number, one in enumerate(decisions):
             post = one.features
-            share = _share(post)
-            inputs = [(place[group], _GROUPS * count) for group, count in post.groups.items()]
-            inputs += [(ngram_place[word], share) for word in post.ngrams if word in ngram_place]
-            weight = both / (sooner if one.is_sooner else len(decisions) - sooner)
-            self._examples.append((inputs, float(one.is_sooner), weight))
+            self._examples.append(
+                _Example(
+                    groups=array("L", (place[group] for group in post.groups)),
+                    values=array("d", (_GROUPS * count for count in post.groups.values())),
+                    words=array("L", (ngram_place[n] for n in post.ngrams if n in ngram_place)),
+                    share=_share(post),
+                    wanted=float(one.is_sooner),
+                    weight=both / (sooner if one.is_sooner else len(decisions) - sooner),
+                )
+            )
+            if number % _SLICE == 0:
+                pause()
         self._weights = [0.0] * (first + len(self._words))
         self._steps = [1e-8] * len(self._weights)
         self._bias, self._bias_steps = 0.0, 1e-8
@@ -219,23 +240,30 @@ class _Fit:
         for _ in range(_EPOCHS):
             mixed.shuffle(order)
             for number, place in enumerate(order):
-                self._step(*self._examples[place])
+                self._step(self._examples[place])
                 if number % _SLICE == 0:
                     self._pause()
 
-    def _step(self, inputs: list[tuple[int, float]], wanted: float, weight: float) -> None:
-        weights, steps = self._weights, self._steps
+    def _step(self, one: _Example) -> None:
+        weights, share = self._weights, one.share
         odds = self._bias
-        for place, value in inputs:
+        for place, value in zip(one.groups, one.values, strict=True):
             odds += weights[place] * value
+        for place in one.words:
+            odds += weights[place] * share
         odds = max(-_ODDS_MOST, min(_ODDS_MOST, odds))
-        error = (1.0 / (1.0 + math.exp(-odds)) - wanted) * weight
+        error = (1.0 / (1.0 + math.exp(-odds)) - one.wanted) * one.weight
         self._bias_steps += error * error
         self._bias -= _RATE * error / math.sqrt(self._bias_steps)
-        for place, value in inputs:
-            slope = error * value + _L2 * weights[place]
-            steps[place] += slope * slope
-            weights[place] -= _RATE * slope / math.sqrt(steps[place])
+        for place, value in zip(one.groups, one.values, strict=True):
+            self._move(place, error * value)
+        for place in one.words:
+            self._move(place, error * share)
+
+    def _move(self, place: int, slope: float) -> None:
+        slope += _L2 * self._weights[place]
+        self._steps[place] += slope * slope
+        self._weights[place] -= _RATE * slope / math.sqrt(self._steps[place])
 
     def learned(self, mean: float, spread: float) -> Learned:
         """What came of it."""
@@ -263,6 +291,11 @@ def write_learned(learned: Learned) -> str:
     values = {name: getattr(learned, name) for name in (*_NUMBERS, *_COUNTS)}
     values |= {"groups": dict(learned.groups), "words": dict(learned.words)}
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+def mark_of(learned: Learned) -> str:
+    """The same for the same model and no other, to tell by which one a case was placed."""
+    return hashlib.sha256(write_learned(learned).encode()).hexdigest()[:16]
 
 
 def read_learned(text: str) -> Learned | None:

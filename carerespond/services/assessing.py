@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from carerespond.config import Config
-from carerespond.domain.learning import Learned
+from carerespond.domain.learning import Learned, mark_of
 from carerespond.domain.models import Assessment, Post
 from carerespond.domain.rulebook import Rules
 from carerespond.domain.triage import Context, assess
@@ -28,6 +28,7 @@ class Assessor:
         self._config = config
         self._now = now
         self.learned: Learned | None = None
+        self._learned_mark = ""
         self._names = {
             name.casefold(): service.service_id
             for service in config.services
@@ -37,12 +38,18 @@ class Assessor:
 
     @property
     def rules(self) -> Rules:
-        """The rules that it goes by."""
+        """The rules of this moment."""
         return self._rules
 
-    def use(self, learned: Learned | None) -> None:
+    @property
+    def mark(self) -> str:
+        """The mark of the rules of this moment, and of what was learned."""
+        return self._rules.mark + self._learned_mark
+
+    def use_learned(self, learned: Learned | None) -> None:
         """From now on, add what was learned to what the rules say."""
         self.learned = learned
+        self._learned_mark = f"+{mark_of(learned)}" if learned is not None else ""
 
     def __call__(self, post: Post) -> Assessment:
         """Where the post goes and why."""

@@ -29,10 +29,12 @@ from carerespond.domain.rulebook import Rules
 from carerespond.domain.triage import features_of
 from carerespond.storage import duty, feed, history, learned, posts
 from carerespond.storage.database import Database, Query, T, Transaction
+from carerespond.storage.history import Act
 from carerespond.storage.learned import Decided, Stored
 
 NEWS = 10  # moves after which it is worth learning anew
-MOST_DECISIONS = 6_000  # the newest; 3 s of learning
+MOST_DECISIONS = 3_000  # the newest: how the team sees things now, and a second of work
+PAGE = 100  # rows read at once
 RECENT = 1_000  # posts by which points are levelled
 LEASE = "learn"
 LEASE_SECONDS = 120.0  # many times what it takes
@@ -83,7 +85,8 @@ def in_use_now(database: Database) -> Learned | None:
 def standing_now(database: Database, rules: Rules) -> Standing:
     """How learning stands, on this thread."""
     forgotten = (database.fetch_now(learned.forgotten_to()) or [0])[0]
-    decided = learned.standing(database.fetch_now(history.pane_moves(forgotten)))
+    acts = database.fetch_now(history.pane_moves(forgotten))
+    decided = learned.standing(acts)[-MOST_DECISIONS:]
     lesson = _lesson(decided, database.fetch_now(_heads(decided)), forgotten, rules)
     return Standing(len(lesson.posts), lesson.sooner, in_use_now(database))
 
@@ -115,7 +118,7 @@ def _features(found: Sequence[Post], rules: Rules, pause: Pause) -> list[Feature
 
 
 def _heads(decided: Sequence[Decided]) -> Query[tuple[int, Post]]:
-    return posts.heads_at([(one.case_id, one.at) for one in decided[-MOST_DECISIONS:]])
+    return posts.heads_at([(one.case_id, one.at) for one in decided])
 
 
 def _lesson(
@@ -125,6 +128,9 @@ def _lesson(
     rules: Rules,
 ) -> Lesson:
     panes = {one.case_id: one.pane for one in decided}
+    heads = sorted(
+        heads, key=lambda one: one[0]
+    )  # the order in which the moves were made is chance
     found = tuple((post, panes[case_id] <= Priority.TODAY) for case_id, post in heads)
     mark = hashlib.sha256(rules.mark.encode())
     for post, is_sooner in found:
@@ -137,7 +143,7 @@ class Learner:
 
     Args:
         database: Where history, posts and what was learned are.
-        rules: The rules, whose table [learning] says how much is made of it.
+        rules: The rules of the moment, whose table [learning] says how much is made of it.
         session: This session, which holds the lease while it learns.
         now: The present moment.
         use: Given what was learned, whenever it has changed; None when there is nothing.
@@ -149,7 +155,7 @@ class Learner:
     def __init__(
         self,
         database: Database,
-        rules: Rules,
+        rules: Callable[[], Rules],
         *,
         session: str,
         now: Callable[[], datetime],
@@ -213,8 +219,7 @@ class Learner:
         before = (await self._fetch(learned.stored()) or [Stored()])[0]
         if before.mark == lesson.mark and read_learned(before.model) is not None:
             return False
-        recent = await self._fetch(posts.newest_heads(RECENT))
-        found = await self._train(lesson, recent)
+        found = await self._train(lesson, await self._recent())
         new = Stored(write_learned(found), lesson.mark) if found is not None else Stored()
         if new == before:
             return False
@@ -241,15 +246,33 @@ class Learner:
             self._pause()
 
         try:
-            return await asyncio.to_thread(train, lesson, recent, self._rules, pause)
+            return await asyncio.to_thread(train, lesson, recent, self._rules(), pause)
         finally:
             stopped.set()
 
+    # Read page by page: whoever presses a key on this loop is not to wait for thousands of rows.
+
     async def _lesson(self) -> Lesson:
         forgotten = (await self._fetch(learned.forgotten_to()) or [0])[0]
-        acts = await self._fetch(history.pane_moves(forgotten))
-        decided = learned.standing(acts)
-        return _lesson(decided, await self._fetch(_heads(decided)), forgotten, self._rules)
+        acts: list[Act] = []
+        last = forgotten
+        while page := await self._fetch(history.pane_moves(last, PAGE)):
+            acts += page
+            last = page[-1].history_id
+        decided = await asyncio.to_thread(learned.standing, acts)
+        decided = decided[-MOST_DECISIONS:]
+        heads: list[tuple[int, Post]] = []
+        for start in range(0, len(decided), PAGE):
+            heads += await self._fetch(_heads(decided[start : start + PAGE]))
+        return await asyncio.to_thread(_lesson, decided, heads, forgotten, self._rules())
+
+    async def _recent(self) -> list[Post]:
+        found: list[Post] = []
+        last: int | None = None
+        while len(found) < RECENT and (page := await self._fetch(posts.newest_heads(last, PAGE))):
+            found += [post for _, post in page]
+            last = page[-1][0]
+        return found[:RECENT]
 
     async def _load(self) -> None:
         found = await self._fetch(learned.stored())

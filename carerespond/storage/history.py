@@ -137,12 +137,12 @@ def acts(case_id: int, limit: int = 200) -> Query[Act]:
     )
 
 
-def pane_moves(after_id: int) -> Query[Act]:
+def pane_moves(after_id: int, limit: int = -1) -> Query[Act]:
     """People's moves of cases between panes, and all that was undone and redone; oldest first."""
     return Query(
         f"SELECT {_COLUMNS} FROM history WHERE history_id > ? AND action IN (?, ?, ?, ?)"  # noqa: S608
-        " ORDER BY history_id",
-        (after_id, RAISE, LOWER, UNDO, REDO),
+        " ORDER BY history_id LIMIT ?",
+        (after_id, RAISE, LOWER, UNDO, REDO, limit),
         _act,
     )
 

@@ -507,13 +507,14 @@ def heads_at(wanted: Sequence[tuple[int, datetime]]) -> Query[tuple[int, Post]]:
     )
 
 
-def newest_heads(limit: int) -> Query[Post]:
-    """The newest posts that stand for a case, newest first; `raw` is left empty."""
+def newest_heads(before_id: int | None, limit: int) -> Query[tuple[int, Post]]:
+    """The posts that stand for the newest cases, or for those before a case: (case_id, post)."""
     return Query(
-        f"SELECT {_POST} FROM posts WHERE post_row IN (SELECT head_post FROM cases"  # noqa: S608
-        " WHERE deleted_at IS NULL ORDER BY case_id DESC LIMIT ?) ORDER BY post_row DESC",
-        (limit,),
-        _as_post,
+        f"SELECT {_POST}, case_id FROM posts WHERE post_row IN (SELECT head_post FROM cases"  # noqa: S608
+        " WHERE deleted_at IS NULL AND (? IS NULL OR case_id < ?) ORDER BY case_id DESC LIMIT ?)"
+        " ORDER BY case_id DESC",
+        (before_id, before_id, limit),
+        lambda row: (row[-1], _as_post(row)),
     )
 
 

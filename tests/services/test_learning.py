@@ -63,7 +63,7 @@ class Desk:
         self.pauses = 0
         self.learner = Learner(
             database,
-            shipped_rules(),
+            shipped_rules,
             session=session,
             now=clock.now,
             use=self.used.append,
@@ -268,7 +268,7 @@ async def test_it_follows_what_people_do_until_it_is_cancelled(database: SqliteD
     used: asyncio.Queue[Learned | None] = asyncio.Queue()
     learner = Learner(
         database,
-        shipped_rules(),
+        shipped_rules,
         session="s1",
         now=clock.now,
         use=used.put_nowait,
@@ -300,7 +300,7 @@ async def test_closing_the_program_does_not_wait_for_learning(database: SqliteDa
     program = Desk(database, clock)
     learner = Learner(
         database,
-        shipped_rules(),
+        shipped_rules,
         session="s1",
         now=clock.now,
         use=program.used.append,
@@ -348,7 +348,7 @@ async def test_forgetting_wins_over_learning_that_was_under_way(database: Sqlite
 
     learner = Learner(
         database,
-        shipped_rules(),
+        shipped_rules,
         session="s1",
         now=clock.now,
         use=program.used.append,

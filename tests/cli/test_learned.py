@@ -1,8 +1,12 @@
 """`carerespond rules learned` and `rules forget`: what they say; and forgetting is forgetting."""
 
+import json
+import signal
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -12,10 +16,11 @@ import pytest
 
 from carerespond.domain.learning import Learned, write_learned
 from carerespond.storage import history, learned
-from carerespond.storage.database import Transaction
+from carerespond.storage.cases import read_reasons
+from carerespond.storage.database import Query, Transaction, scalar
 from carerespond.storage.learned import Stored
 from carerespond.storage.sqlite import SqliteDatabase, open_database
-from tests.cli.support import CONFIG, Run, Terminal, broken, private, ran
+from tests.cli.support import CONFIG, PATIENCE, Run, Terminal, broken, environment, private, ran
 from tests.sending import add_case
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -35,12 +40,18 @@ def some_learned(word: str = "waiting", decisions: int = 60) -> Learned:
     return Learned({}, {word: 0.4, f"{word} room": -0.2}, 0.0, 0.0, 1.0, decisions, 20)
 
 
-def decide(home: Path, count: int, found: Learned | None = None) -> None:
+def decide(
+    home: Path,
+    count: int,
+    found: Learned | None = None,
+    *,
+    texts: Callable[[int], str] = lambda _: "the wait was so long",
+) -> None:
     """A team's moves, every third one to urgent, and what was learned from them."""
 
     def work(tx: Transaction) -> None:
         for number in range(count):
-            case_id = add_case(tx, number)
+            case_id = add_case(tx, number, text=texts(number))
             action, pane = (history.LOWER, 3) if number % 3 else (history.RAISE, 0)
             values: dict[str, history.Value] = {"priority": pane}
             history.change_cases(tx, "Priya", "s", action, [case_id], values, NOW)
@@ -49,6 +60,27 @@ def decide(home: Path, count: int, found: Learned | None = None) -> None:
 
     with opened(home) as database:
         database.write_now(work)
+
+
+@contextmanager
+def background(home: Path, *arguments: str) -> Iterator[None]:
+    """The program, running beside the test until it is told to end."""
+    program = subprocess.Popen(
+        [sys.executable, "-m", "carerespond", *arguments],
+        env=environment(home),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert program.stdout is not None
+    try:
+        assert program.stdout.readline().startswith(b"Listening")  # it hears signals by now
+        yield
+        program.send_signal(signal.SIGTERM)
+        _, err = program.communicate(timeout=PATIENCE)
+        assert (program.returncode, b"Traceback" in err) == (0, False), err
+    finally:
+        program.kill()
+        program.communicate()
 
 
 @pytest.mark.parametrize(
@@ -102,6 +134,38 @@ def test_without_a_database_there_is_nothing_and_none_is_made(
     told = here(home, "rules", *verb)
     assert (told.code, "there is no database yet" in told.out) == (0, True)
     assert not (home / "carerespond.db").exists()
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_a_listener_learns_and_what_comes_in_is_sorted_by_it(
+    tmp_path: Path, here: Run, *, is_on: bool
+) -> None:
+    home = private(tmp_path / "home", ON if is_on else CONFIG)
+    words = ("the lift is broken", "parking is dear")
+    decide(home, 60, texts=lambda number: f"{words[number % 3 > 0]} at gate {number % 7}")
+    bearer = home / "secrets" / "x.bearer"
+    bearer.parent.mkdir(mode=0o700)
+    bearer.write_text("AAAA")
+    bearer.chmod(0o600)
+    with background(home, "listen"):
+        deadline = time.monotonic() + PATIENCE
+        while is_on and "\nIn use." not in here(home, "rules", "learned").out:
+            assert time.monotonic() < deadline
+    posts = home / "posts.jsonl"
+    author = {"id": "77", "handle": "somebody", "name": "Some Body"}
+    record = {"network": "x", "id": "900", "text": "The lift is broken at our gate"}
+    posts.write_text(json.dumps({**record, "author": author, "created_at": NOW.isoformat()}))
+    assert here(home, "import", str(posts)).out.startswith("1 new")
+    with opened(home) as database:
+        found = database.fetch_now(
+            Query("SELECT reasons FROM cases WHERE author_id = '77'", (), scalar)
+        )
+    reasons = {one.rule: one for one in read_reasons(found[0])}
+    assert ("learned" in reasons) is is_on
+    if is_on:
+        assert reasons["learned"].text == "learned from 60 decisions of your team"
+        assert reasons["learned"].points > 0
+        assert "lift" in " ".join(reasons["learned"].words)
 
 
 def test_rules_alone_says_what_there_is(home: Path) -> None:
@@ -159,7 +223,7 @@ def test_after_forgetting_no_learned_word_is_left_in_any_file(home: Path, here: 
     ("name", "old", "new"),
     [
         ("storage/learned.py", '"PRAGMA secure_delete = ON"', '"PRAGMA secure_delete = OFF"'),
-        ("cli/rules.py", "database.empty_log_now()", "True"),
+        ("cli/learned.py", "database.empty_log_now()", "True"),
         ("storage/learned.py", "coalesce(max(history_id), 0) FROM", "0 FROM"),
         ("storage/learned.py", "    was_there = _remove(tx)\n", "    was_there = True\n"),
     ],

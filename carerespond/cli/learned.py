@@ -1,4 +1,4 @@
-"""How posts are sorted here: `rules learned` and `rules forget`."""
+"""What was learned from the team's own moves: `rules learned` and `rules forget`."""
 
 import argparse
 from collections.abc import Mapping
