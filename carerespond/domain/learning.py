@@ -34,9 +34,11 @@ _SEED = 1
 _RARER_COUNTS = 5
 _FURTHEST = 3.0  # standard deviations
 _RECENT_FEWEST = 100
+_LEAST_SPREAD = 0.01  # posts that are all alike: nothing stands out
 _ODDS_MOST = 30.0
 _SLICE = 25  # posts between two pauses
 _DIGITS = 5
+_MOST = 1e6  # any number of a model beyond it was not learned
 
 Pause = Callable[[], None]
 
@@ -179,7 +181,7 @@ def learn(
             pause()
     mean = math.fsum(said) / len(said)
     spread = math.sqrt(math.fsum((one - mean) ** 2 for one in said) / len(said))
-    return fit.learned(mean, spread or 1.0)
+    return fit.learned(mean, max(spread, _LEAST_SPREAD))
 
 
 def _vocabulary(decisions: Sequence[Decision]) -> list[str]:
@@ -306,8 +308,8 @@ def read_learned(text: str) -> Learned | None:
         counts = [values[name] for name in _COUNTS]
         groups, words = values["groups"], values["words"]
         numbers += [*groups.values(), *words.values()]
-        is_sound = all(isinstance(one, int | float) and math.isfinite(one) for one in numbers)
-        is_sound &= all(isinstance(one, int) for one in counts) and values["spread"] > 0
+        is_sound = all(isinstance(one, int | float) and abs(one) <= _MOST for one in numbers)
+        is_sound &= all(isinstance(one, int) for one in counts) and values["spread"] >= 1 / _MOST
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
     return Learned(groups, words, *numbers[:3], *counts) if is_sound else None

@@ -121,6 +121,12 @@ def test_it_is_off_while_nearly_all_decisions_are_of_one_kind() -> None:
         learn(later)
 
 
+def test_posts_that_are_all_alike_do_not_stand_out() -> None:
+    same = features_of(post("the lift is broken"), shipped_rules())
+    learned = learn(decisions(), [same] * 200)
+    assert points_of(learned, same, SETTINGS)[0] == 0
+
+
 def test_points_are_levelled_by_what_comes_in() -> None:
     """A team that mostly lowers must not thereby lower everything."""
     recent = [one.features for one in decisions(400, seed=3)]
@@ -206,6 +212,9 @@ def test_what_was_written_is_read_back_to_the_same_bit() -> None:
         lambda values: values.update(groups=[1]),
         lambda values: values.update(decisions="many"),
         lambda values: values.update(words={"a": float("inf")}),
+        lambda values: values.update(words={"a": 1e300}),
+        lambda values: values.update(spread=1e-300),
+        lambda values: values.update(bias=10**400),
     ],
 )
 def test_anything_else_is_nothing(change: Callable[[dict[str, object]], object]) -> None:
