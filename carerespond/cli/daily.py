@@ -74,8 +74,9 @@ async def _listen(home: Home, config: Config) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopped.set)
     try:
+        assessor = wiring.make_assessor(config, wiring.utc_now, database)
         listener = wiring.make_listener(
-            database, config, crew.networks, session, wiring.utc_now, _tell
+            database, config, crew.networks, session, wiring.utc_now, _tell, assessor=assessor
         )
         wiring.open_networks(home, config, database, wiring.utc_now, wiring.Door(), crew)
         for problem in crew.unusable:
@@ -84,6 +85,9 @@ async def _listen(home: Home, config: Config) -> int:
             return 2
         say(f"Listening to {len(config.searches)} saved searches; Ctrl-C ends it.")
         crew.begin(listener.run(), failed)
+        if config.learn:
+            learner = wiring.make_learner(database, assessor, session, wiring.utc_now, say)
+            crew.begin(learner.run(), failed)
         await stopped.wait()
     finally:
         await crew.stop()

@@ -64,8 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser: argparse.ArgumentParser = _Parser(
         prog="carerespond",
-        description="The inbox for a health or care service's public voice: see what patients\n"
-        "say, most pressing first, and answer well and once.",
+        description="See what patients say in public, most pressing first; answer well and once.",
         epilog="Start here, without an account or a network:\n  carerespond practice",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -77,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_daily(commands)
     _add_data(commands)
     _add_triage(commands)
+    _add_rules(commands)
     _add_setup(commands)
     return parser
 
@@ -179,6 +179,34 @@ def _add_triage(commands: _Commands) -> None:
         "--score", nargs=2, metavar=("IN", "OUT"), help="one JSON record a line; - for a pipe"
     )
     parser.add_argument("--shipped", action="store_true", help="leave your own rules out")
+
+
+def _add_rules(commands: _Commands) -> None:
+    rules = commands.add_parser(
+        "rules",
+        help="see what was learned from your team's moves, or forget it",
+        description="See what was learned from your team's own moves, or forget it.",
+    )
+    kinds = rules.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_learned(kinds)
+
+
+def _add_learned(kinds: _Commands) -> None:
+    _add(
+        kinds,
+        "learned",
+        "learned:learned",
+        "print what was learned from your team's own moves",
+        "carerespond rules learned",
+    )
+    forget = _add(
+        kinds,
+        "forget",
+        "learned:forget",
+        "forget what was learned, and let no earlier move count again",
+        "carerespond rules forget",
+    )
+    forget.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def _add_setup(commands: _Commands) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from carerespond.networks.base import Network
     from carerespond.services.assessing import Assessor
     from carerespond.services.importer import Importer
+    from carerespond.services.learning import Learner
     from carerespond.services.listener import Listener
     from carerespond.services.scoring import Scorer
     from carerespond.storage.database import Database, Transaction
@@ -219,15 +220,41 @@ class Ears:
         await self._listener.check_now()
 
 
-def make_assessor(config: Config, now: Now) -> "Assessor":
-    """Triage for this installation.
+def make_assessor(config: Config, now: Now, database: "Database | None" = None) -> "Assessor":
+    """Triage for this installation, with what was learned so far where that is wanted.
 
     Raises:
         ConfigError: The rules are wrong.
     """
     from carerespond.services.assessing import Assessor
 
-    return Assessor(load_triage(config), config, now)
+    assessor = Assessor(load_triage(config), config, now)
+    if config.learn and database is not None:
+        from carerespond.services.learning import in_use_now
+
+        assessor.use_learned(in_use_now(database))
+    return assessor
+
+
+def make_learner(
+    database: "Database",
+    assessor: "Assessor",
+    session: str,
+    now: Now,
+    tell: Callable[[str], None] = lambda _: None,
+) -> "Learner":
+    """Learns from the team's own moves, for this assessor."""
+    from carerespond.services.learning import Learner
+
+    # `relearned` is the place to sort the open cases again; the assessor's mark has changed then.
+    return Learner(
+        database,
+        lambda: assessor.rules,
+        session=session,
+        now=now,
+        use=assessor.use_learned,
+        tell=tell,
+    )
 
 
 def make_scorer(config: Config | None) -> "Scorer":
@@ -254,6 +281,8 @@ def make_listener(
     session: str,
     now: Now,
     tell: Callable[[str], None] = lambda _: None,
+    *,
+    assessor: "Assessor | None" = None,
 ) -> "Listener":
     """The listener of this session.
 
@@ -262,7 +291,7 @@ def make_listener(
     """
     from carerespond.services.listener import Listener
 
-    assessor = make_assessor(config, now)
+    assessor = assessor or make_assessor(config, now, database)
     return Listener(
         database, networks, config, session=session, now=now, assessor=assessor, tell=tell
     )
@@ -284,7 +313,7 @@ def make_importer(
     us = x_wire.Us(ours.user_id, ours.handle) if ours else x_wire.Us("", "")
     return Importer(
         database,
-        make_assessor(config, now),
+        make_assessor(config, now, database),
         lambda page: x_wire.read_page(page, us),
         accounts={name: one.account_id for name, one in first.items()},
         handles={name: one.handle for name, one in first.items()},
@@ -316,7 +345,8 @@ async def start_working(
     from carerespond.services.sender import Sender
     from carerespond.ui.desk import Working
 
-    listener = make_listener(database, config, crew.networks, session, now)
+    assessor = make_assessor(config, now, database)
+    listener = make_listener(database, config, crew.networks, session, now, assessor=assessor)
     open_networks(home, config, database, now, door, crew)
     charge = charger(config)
     presence = Presence(
@@ -353,6 +383,8 @@ async def start_working(
     await presence.keep()
     crew.begin(sender.run(), failed)
     crew.begin(listener.run(), failed)
+    if config.learn:
+        crew.begin(make_learner(database, assessor, session, now).run(), failed)
 
     async def aclose() -> None:
         await crew.stop()

@@ -122,6 +122,7 @@ class Config:
     rules_file: Path | None = None
     own_rules: Path = Path("rules.toml")
     language_files: tuple[Path, ...] = ()
+    learn: bool = False
     opener: tuple[str, ...] = ()
     ascii_only: bool = False
     rail: tuple[str, ...] = RAIL

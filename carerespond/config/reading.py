@@ -109,6 +109,7 @@ _INBOX = {
     "theme": _Key("theme"),
     "rules_file": _Key("rules_file", "path"),
     "language_files": _Key("language_files", "paths"),
+    "learn": _Key("learn", "flag"),
     "opener": _Key("opener", "texts"),
     "ascii_only": _Key("ascii_only", "flag"),
     "rail": _Key("rail", "rail"),

@@ -430,7 +430,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One row of the change feed: `kind` is case, outbox, source, ledger or draft."""
+    """One row of the change feed: `kind` is case, outbox, source, ledger, draft or learned."""
 
     seq: int
     kind: str

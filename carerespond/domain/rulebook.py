@@ -49,8 +49,13 @@ _TABLES: dict[str, dict[str, float]] = {
         "spreading_from": 20.0,
         "unknown_language": 1.0,
     },
+    # The team's own moves: points for what stands out most, from how many moves on, and with how
+    # many it has half its weight.
+    "learning": {"weight": 2.5, "from": 50.0, "half": 300.0},
 }
 _WEIGHT_MOST = 100.0
+_COUNT_MOST = 100_000.0
+_COUNTS = frozenset({("learning", "from"), ("learning", "half")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,7 @@ class Rules:
     tone: Mapping[str, float]
     length: Mapping[str, float]
     context: Mapping[str, float]
+    learning: Mapping[str, float]
     languages: tuple[Language, ...]
     index: PhraseIndex
     lexicon: Lexicon | None
@@ -156,9 +162,9 @@ def read_rules(documents: Sequence[tuple[str, str]], lexicon: Sequence[str] = ()
     )
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object, most: float = _WEIGHT_MOST) -> bool:
     is_plain = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_plain and 0 <= value <= _WEIGHT_MOST  # type: ignore[operator]  # checked just before
+    return is_plain and 0 <= value <= most  # type: ignore[operator]  # checked just before
 
 
 def _is_texts(value: object) -> bool:
@@ -167,6 +173,10 @@ def _is_texts(value: object) -> bool:
 
 _Check = tuple[Callable[[Any], bool], str]
 _NUMBER: _Check = (_is_number, f"a number from 0 to {_WEIGHT_MOST:g}")
+_MANY: _Check = (
+    lambda value: _is_number(value, _COUNT_MOST) and value >= 1,
+    f"a number from 1 to {_COUNT_MOST:.0f}",
+)
 _TEXT: _Check = (lambda value: isinstance(value, str) and bool(value.strip()), "a text")
 _FLAG: _Check = (lambda value: isinstance(value, bool), "true or false")
 _TEXTS: _Check = (_is_texts, 'a list of texts, such as ["a", "b"]')
@@ -277,7 +287,7 @@ class _Reader:
             self._fail("", self._line(name), f"{name} is not a table.", f"Write [{name}].")
         self._known(table, _TABLES[name], name, "", self._line(name))
         for key, value in table.items():
-            fits, wanted = _NUMBER
+            fits, wanted = _MANY if (name, key) in _COUNTS else _NUMBER
             if not fits(value):
                 line = self._line(name, 0, key)
                 self._fail("", line, f"{key} is not {wanted}.", f"Write {wanted}.")

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from carerespond.domain.clocks import WorkingHours, counted
+from carerespond.domain.learning import Features, Learned, features, points_of
 from carerespond.domain.models import Assessment, Post, Priority, Reason
 from carerespond.domain.phrases import Words, words_of
 from carerespond.domain.rulebook import Group, Language, Rules, load_rules
 from carerespond.domain.text import one_line
 from carerespond.domain.tone import tone_of
 
-__all__ = ["Context", "Rules", "assess", "kinds_of", "load_rules", "misfits"]
+__all__ = ["Context", "Rules", "assess", "features_of", "kinds_of", "load_rules", "misfits"]
 
 _WORDS_SHOWN = 4
 _WORD_LONGEST = 60
@@ -83,11 +84,16 @@ class _Strength:
     is_pinned: bool = False
 
 
-def assess(post: Post, rules: Rules, context: Context = _NO_CONTEXT) -> Assessment:
+def assess(
+    post: Post, rules: Rules, context: Context = _NO_CONTEXT, learned: Learned | None = None
+) -> Assessment:
     """Where a post goes, its score (higher is sooner) and the reasons, which add up to the score.
 
     A post in a language without rules is placed by what is known beside its words, and by words
     that hold a case in the urgent pane, in whatever language they stand.
+
+    What was learned from the team adds to the score. It makes no risk, noise or praise, and undoes
+    none.
 
     Pinned risks stand first among the reasons, then the strongest.
     """
@@ -106,6 +112,7 @@ def assess(post: Post, rules: Rules, context: Context = _NO_CONTEXT) -> Assessme
         waiting = _waiting_reasons(post, rules, context, strength)
         reasons += waiting
         strength.waiting = math.fsum(one.points for one in waiting)
+        reasons += _learned_reasons(learned, words, found, rules)
     pins = {group.group_id for group, _ in found if group.is_pin}
     reasons.sort(key=lambda one: (one.rule not in pins, -abs(one.points), one.rule))
     score = round(math.fsum(one.points for one in reasons), 3)
@@ -383,6 +390,43 @@ def _reach(post: Post, rules: Rules, context: Context, strength: _Strength) -> f
         return 0.0
     points = rules.context["reach"] * math.log10(followers / _FEW_FOLLOWERS)
     return min(points, rules.context["reach_most"])
+
+
+# -- the team's own moves ----------------------------------------------------------------------
+
+
+def features_of(post: Post, rules: Rules) -> Features:
+    """What learning looks at in a post."""
+    words = words_of(post.text)
+    return _features(words, _matches(post, words, rules, _foreign(words, post.lang, rules)))
+
+
+def _features(words: Words, found: Sequence[tuple[Group, list[str]]]) -> Features:
+    return features({group.group_id: len(said) for group, said in found}, words)
+
+
+def _learned_reasons(
+    learned: Learned | None,
+    words: Words,
+    found: Sequence[tuple[Group, list[str]]],
+    rules: Rules,
+) -> list[Reason]:
+    if learned is None:
+        return []
+    points, telling = points_of(learned, _features(words, found), rules.learning)
+    points = round(points, 3)
+    if not points:
+        return []
+    shown = tuple(_as_written(words, one) for one in telling[:_WORDS_SHOWN])
+    text = f"learned from {learned.decisions} decisions of your team"
+    return [Reason("learned", text, points, shown)]
+
+
+def _as_written(words: Words, plain: str) -> str:
+    """Plain words of a post as they stand in it."""
+    start = words.plain.find(f" {plain} ")
+    said = words.said(start + 1, start + 1 + len(plain)) if start >= 0 else plain
+    return str(one_line(said, _WORD_LONGEST))
 
 
 # -- the pane ----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from carerespond.config import Config
+from carerespond.domain.learning import Learned, mark_of
 from carerespond.domain.models import Assessment, Post
 from carerespond.domain.rulebook import Rules
 from carerespond.domain.triage import Context, assess
@@ -66,18 +67,38 @@ class Assessor:
         rules: The rules.
         config: The services' names and how long each pane may wait.
         now: The present moment.
+
+    Attributes:
+        learned: What the team's own moves add to the rules; None when nothing does.
     """
 
     def __init__(self, rules: Rules, config: Config, now: Callable[[], datetime]) -> None:
         self._rules = rules
         self._config = config
         self._now = now
+        self.learned: Learned | None = None
+        self._learned_mark = ""
         self._names = {
             name.casefold(): service.service_id
             for service in config.services
             for name in (service.name, *service.nicknames)
             if name.strip()
         }
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of this moment."""
+        return self._rules
+
+    @property
+    def mark(self) -> str:
+        """The mark of the rules of this moment, and of what was learned."""
+        return self._rules.mark + self._learned_mark
+
+    def use_learned(self, learned: Learned | None) -> None:
+        """From now on, add what was learned to what the rules say."""
+        self.learned = learned
+        self._learned_mark = f"+{mark_of(learned)}" if learned is not None else ""
 
     def __call__(self, post: Post, earlier: Earlier = _NOTHING) -> Assessment:
         """Where the post goes at this moment and why; waiting counts, so it may go up later."""
@@ -89,7 +110,7 @@ class Assessor:
             targets=self._config.reply_minutes,
             hours=self._config.hours,
         )
-        return assess(post, self._rules, context)
+        return assess(post, self._rules, context, self.learned)
 
     def service(self, post: Post) -> str | None:
         """Which service the words name; the longest name wins, None when none is named."""

@@ -319,11 +319,11 @@ class Inbox:
 
     async def raise_priority(self, case_ids: Sequence[int]) -> Done:
         """Move cases one priority up, each from where it stands."""
-        return await self._shift("raise", case_ids, -1)
+        return await self._shift(history.RAISE, case_ids, -1)
 
     async def lower_priority(self, case_ids: Sequence[int]) -> Done:
         """Move cases one priority down, each from where it stands."""
-        return await self._shift("lower", case_ids, 1)
+        return await self._shift(history.LOWER, case_ids, 1)
 
     async def _shift(self, action: str, case_ids: Sequence[int], step: int) -> Done:
         changes: list[Change] = []

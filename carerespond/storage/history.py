@@ -42,6 +42,9 @@ MOVABLE: Mapping[str, frozenset[str]] = {
 
 UNDO = "undo"
 REDO = "redo"
+# A person moves cases from pane to pane: what can be learned from.
+RAISE = "raise"
+LOWER = "lower"
 # Moves that only record what happened: no key takes them back.
 SENT = "sent"
 _KEPT = frozenset({SENT})
@@ -132,6 +135,21 @@ def acts(case_id: int, limit: int = 200) -> Query[Act]:
         (case_id, case_id, limit),
         _act,
     )
+
+
+def pane_moves(after_id: int, limit: int = -1) -> Query[Act]:
+    """People's moves of cases between panes, and all that was undone and redone; oldest first."""
+    return Query(
+        f"SELECT {_COLUMNS} FROM history WHERE history_id > ? AND action IN (?, ?, ?, ?)"  # noqa: S608
+        " ORDER BY history_id LIMIT ?",
+        (after_id, RAISE, LOWER, UNDO, REDO, limit),
+        _act,
+    )
+
+
+def newest() -> Query[int]:
+    """The newest row's history_id; 0 when nothing was done yet."""
+    return Query("SELECT coalesce(max(history_id), 0) FROM history", (), scalar)
 
 
 def _older(before_id: int, operator: str, session: str) -> Query[Act]:

@@ -490,6 +490,34 @@ def thread(network: str, conversation: str) -> Query[Post]:
     )
 
 
+def heads_at(wanted: Sequence[tuple[int, datetime]]) -> Query[tuple[int, Post]]:
+    """The newest post that each of these cases had at a moment: (case_id, post), by case_id.
+
+    Muted cases, and those whose newest post is gone from its network, are left out.
+    """
+    return Query(
+        f"SELECT {_POST}, wanted_id FROM (SELECT json_extract(value, '$[0]') AS wanted_id,"  # noqa: S608
+        " json_extract(value, '$[1]') AS wanted_at FROM json_each(?)) JOIN posts ON post_row ="
+        " (SELECT post_row FROM posts AS p WHERE p.case_id = wanted_id AND p.first_seen_at <="
+        " wanted_at AND NOT p.is_ours ORDER BY p.created_at DESC, p.post_row DESC LIMIT 1)"
+        " WHERE deleted_at IS NULL AND wanted_id IN (SELECT c.case_id FROM cases AS c"
+        " WHERE NOT c.is_muted AND c.deleted_at IS NULL) ORDER BY wanted_id",
+        (json.dumps([[case_id, ms(at)] for case_id, at in wanted]),),
+        lambda row: (row[-1], _as_post(row)),
+    )
+
+
+def newest_heads(before_id: int | None, limit: int) -> Query[tuple[int, Post]]:
+    """The posts that stand for the newest cases, or for those before a case: (case_id, post)."""
+    return Query(
+        f"SELECT {_POST}, case_id FROM posts WHERE post_row IN (SELECT head_post FROM cases"  # noqa: S608
+        " WHERE deleted_at IS NULL AND (? IS NULL OR case_id < ?) ORDER BY case_id DESC LIMIT ?)"
+        " ORDER BY case_id DESC",
+        (before_id, before_id, limit),
+        lambda row: (row[-1], _as_post(row)),
+    )
+
+
 def mark_deleted(tx: Transaction, network: str, post_id: str, now: datetime) -> bool:
     """Note that a post is gone from its network; False when that was known or the post is not."""
     changed = tx.execute(

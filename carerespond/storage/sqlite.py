@@ -91,6 +91,13 @@ class _Writer:
             raise
         return result
 
+    def empty_log(self) -> bool:
+        """Write the log into the file and cut it to nothing; False while another reads from it."""
+        if self._connection is None:
+            self._connection = connect(self._path)
+        busy: int = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        return not busy
+
     def close(self) -> None:
         """Close the connection, if there is one."""
         if self._connection is not None:
@@ -204,6 +211,18 @@ class SqliteDatabase:
             return writer.run(work, durable=durable)
         except sqlite3.Error as error:
             raise in_words(error, self.path) from error
+
+    def empty_log_now(self) -> bool:
+        """Move the write-ahead log into the file and cut it to nothing, so that no old page stays.
+
+        Returns:
+            False while another program reads from it; it is emptied when the last one ends.
+        """
+        with self._now_lock:
+            try:
+                return self._writer_now.empty_log()
+            except sqlite3.Error as error:
+                raise in_words(error, self.path) from error
 
     # -- room for the last words ----------------------------------------------------------------
 

@@ -83,7 +83,7 @@ def test_every_default_in_the_document_is_the_real_one() -> None:
                 default
             ), (table, key)
             seen += 1
-    assert seen == 28
+    assert seen == 29
 
 
 @pytest.mark.parametrize(
