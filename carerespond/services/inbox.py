@@ -499,6 +499,12 @@ def _changes(case_ids: Sequence[int], values: Mapping[str, Value]) -> list[Chang
     ]
 
 
+def _place(row: CaseRow) -> tuple[float, ...]:
+    """Where a case stands in the list."""
+    priority, *rest = row.rank
+    return (priority, *(-one for one in rest))
+
+
 def _spared(
     tx: Transaction, rows: Sequence[CaseRow], *, alone: bool, sure: bool
 ) -> tuple[CaseRow, ...]:
@@ -507,7 +513,7 @@ def _spared(
     Raises:
         DangerError: It is the only case and nobody has said that they are sure.
     """
-    pinned = tuple(sorted((row for row in rows if row.is_pinned), key=lambda row: row.case_id))
+    pinned = tuple(sorted((row for row in rows if row.is_pinned), key=_place))
     if not pinned or not alone:
         return pinned
     if sure:

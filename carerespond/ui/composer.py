@@ -37,7 +37,7 @@ LOW = 18  # rows below which it takes all of them, and leaves out what the revie
 LOW_DANGER = 23  # the same where a safety card stands above the words
 
 
-NO_TEMPLATES = "none on a case that may be about a danger: write it in your own words"
+NO_TEMPLATES = "no templates where there may be a danger: use your own words"
 
 
 class Writing(Protocol):
@@ -275,7 +275,7 @@ class ComposerScreen(KeyedScreen[str | None]):
         """Put a template in, filled for this case; what is written already stays."""
         if self._writing.safety:
             # A person in danger is answered by a person: in no prepared words.
-            self.notify(NO_TEMPLATES, title="Templates", markup=False)
+            self._say_length(NO_TEMPLATES)
             return
         await self._put_in("Templates", self._writing.templates())
 

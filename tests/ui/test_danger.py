@@ -39,6 +39,14 @@ def order(terminal: Terminal, *words: str) -> None:
     assert places == sorted(places), dict(zip(words, places, strict=True))
 
 
+def above(terminal: Terminal, card: str, words: str) -> None:
+    """Both are seen whole on the screen that is open, the card first."""
+    first, second = (terminal.app.screen.query_one(one) for one in (card, words))
+    assert first.region.height >= 4
+    assert first.region.bottom <= second.region.y
+    assert second.region.bottom <= terminal.app.size.height
+
+
 # -- the card -----------------------------------------------------------------------------------
 
 
@@ -78,11 +86,12 @@ async def test_the_card_stands_in_composer_and_review(house: House, size: tuple[
     async with house.terminal(size) as terminal:
         await terminal.press("r")
         await terminal.sees("PUBLIC reply to @dee_dee")
-        order(terminal, "PUBLIC reply to @dee_dee", "SAFETY:", "GIVE 999", "dad has chest pain")
+        above(terminal, "#safety", "#words")
+        await terminal.sees("SAFETY:", "GIVE 999", "TELL", "NOT")
         await terminal.type("Please ring 999.")
         await terminal.press("ctrl+d")
-        await terminal.sees("REVIEW", "y send")
-        order(terminal, "REVIEW", "SAFETY:", "GIVE 999", "TELL", "NOT", "Please ring 999.")
+        await terminal.sees("REVIEW", "y send", "SAFETY:", "GIVE 999", "TELL", "NOT")
+        above(terminal, "#safety", "#text")
 
 
 async def test_on_the_smallest_screen_there_is_still_room_to_write(house: House) -> None:
@@ -177,7 +186,7 @@ async def test_one_by_itself_goes_after_a_question_that_names_it(
     keys, where, _ = ASIDE[verb]
     async with seated(house, way) as terminal:
         await terminal.press(*keys)
-        await terminal.sees("@dee_dee: possible danger. Really", "a life may be in danger now")
+        await terminal.sees("@dee_dee: possible danger. Really", "is held as urgent: a life may")
         await terminal.press("enter")  # the bar stands on "no"
         await terminal.sees_no("Really")
         assert gone(house, where) == set()
@@ -207,7 +216,7 @@ async def test_no_words_are_offered_and_none_stand_there_already(house: House) -
         await terminal.press("r")
         await terminal.sees("PUBLIC reply to @dee_dee", "0/280")
         await terminal.press("ctrl+t")
-        await terminal.sees("none on a case that may be about a", "write it in your own words")
+        await terminal.sees("no templates where there may be a danger: use your own words")
         assert "Sorry, please ring" not in terminal.text
         await terminal.press("1", "escape")
         await terminal.sees("the draft is kept")
