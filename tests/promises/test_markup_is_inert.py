@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ from carerespond.domain.privacy import Finding
 from carerespond.domain.safety import SafetyCard
 from carerespond.domain.text import clean
 from carerespond.services.inbox import Act, CaseView
-from carerespond.ui import headlines, views
+from carerespond.ui import headlines, views, why
 from carerespond.ui.case_list import CaseList, Looks
 from carerespond.ui.composer import ComposerScreen
 from carerespond.ui.content import content, footnoted
@@ -50,7 +50,6 @@ from carerespond.ui.lines import Page as Lines
 from carerespond.ui.lines import TextLine, wrapped
 from carerespond.ui.review import SEND, HandOffScreen, Page, ReviewScreen
 from carerespond.ui.safety import card_lines
-from carerespond.ui.why import why_content
 from tests.domain.support import shipped_rules
 from tests.promises.hostile import naughty_strings
 
@@ -186,7 +185,7 @@ def _why(text: str) -> Content:
     case = Case(1, "x", text, text, author, post, CaseState.OPEN, placed, text)
     view = CaseView(case, (replace(post, post_id="0"), post), (), (), (), (), (), (), _cards(text))
     act = Act(1, NOW, text, "s", text, 1, (), None, text)
-    return why_content(view, [act], NOW, shipped_rules())
+    return why.why_content(view, [act], NOW, shipped_rules())
 
 
 SURFACES: dict[str, Callable[[str], Screen[Any]]] = {
@@ -264,6 +263,19 @@ async def test_the_check_catches_a_widget_that_was_given_markup(
 ) -> None:
     with pytest.raises(Exception, match=r"pwn|key|quit|as it was written|[Mm]arkup|closing"):
         await _is_inert(mutant, [payload])
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("payload", PAYLOADS[:3])
+async def test_a_page_of_reasons_that_reads_markup_is_noticed(
+    payload: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def careless(text: str, notes: Mapping[int, Iterable[str]]) -> Content:
+        return Content.from_markup(text)
+
+    monkeypatch.setattr(why, "footnoted", careless)
+    with pytest.raises(AssertionError):
+        await _is_inert(SURFACES["why"], [payload])
 
 
 @pytest.mark.promise

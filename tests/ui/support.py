@@ -37,7 +37,7 @@ from tests.practice.support import BASE, ORIGIN, US, Clock
 if TYPE_CHECKING:
     from carerespond.storage.sqlite import SqliteDatabase
 
-PATIENCE = 6.0  # seconds; what is waited for takes a tenth of one
+PATIENCE = 20.0  # seconds; what is waited for takes a tenth of one
 SIZES = [(80, 23), (80, 24), (120, 40), (200, 60)]
 
 CONFIG = """
