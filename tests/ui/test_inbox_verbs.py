@@ -139,7 +139,7 @@ async def test_a_colleagues_case_is_taken_over_only_after_a_question(
         await terminal.press("a", "T")
         await terminal.sees("mine @dee_dee: from Bryn")
         assert house.case("dee_dee", "owner") == ("Asha",)
-        await terminal.press("w")
+        await terminal.press("w", "G")
         await terminal.sees("WHAT WAS DONE TO IT", "Asha mine: from Bryn")
 
 
@@ -214,7 +214,7 @@ async def test_opening_marks_as_read_and_unread_takes_it_back(house: House, way:
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_why_shows_every_rule_with_points_and_words(house: House, way: str) -> None:
-    async with seated(house, way, (100, 50)) as terminal:
+    async with seated(house, way, (96, 50)) as terminal:
         await terminal.go_to("maz_h")
         await terminal.press("w")
         await terminal.sees("WHY @maz_h", "It flags some posts, not all")
@@ -228,7 +228,9 @@ async def test_why_shows_every_rule_with_points_and_words(house: House, way: str
             number = re.search(rf"\[(\d+)\] {re.escape(said)}", terminal.text)
             assert number is not None, said
             for one in found:
-                await terminal.sees(f"'{one}'", f"{one}[{number[1]}]")
+                await terminal.sees(f"'{one}'")
+                behind = rf"{re.escape(one.split()[-1])}(\[\d+\])*\[{number[1]}\]"
+                assert re.search(behind, terminal.text), (one, number[1])
         score = house.case("maz_h", "score")[0]
         await terminal.sees(f"SUM {score:+.1f} URGENT: URGENT begins at 6", "TODAY from 3")
         assert len(reasons) >= 5
@@ -240,13 +242,13 @@ async def test_why_says_a_danger_first_and_marks_words_without_colour(
 ) -> None:
     async with house.terminal(size) as terminal:
         await terminal.press("w")
-        held = "POSSIBLE DANGER, held here whatever the score: a life may be in danger now [1]"
-        await terminal.sees(held, "SAFETY:", "GIVE 999", "dad has chest pain[1]")
+        held = "POSSIBLE DANGER, held here whatever the score: a life may be in danger"
+        await terminal.sees(held, "SAFETY:", "GIVE 999", "chest pain[1]")
         assert terminal.text.index(held) < terminal.text.index("GIVE 999")
-        assert terminal.text.index("GIVE 999") < terminal.text.index("dad has chest pain[1]")
-        for words in ("chest pain", "[1]"):
+        assert terminal.text.index("GIVE 999") < terminal.text.index("chest pain[1]")
+        for words in ("chest", "[1]"):
             assert any(one.style and one.style.bold for one in terminal.styled(words)), words
-        assert any(one.style and one.style.underline for one in terminal.styled("chest pain"))
+        assert any(one.style and one.style.underline for one in terminal.styled("chest"))
         await terminal.press("G")
         await terminal.sees("SUM", "a rule about danger holds it there", "still needs a person.")
 
