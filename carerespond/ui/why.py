@@ -16,7 +16,7 @@ from carerespond.ui.lines import wrap
 from carerespond.ui.safety import whole_cards
 
 _BLANK = Content("")
-_WIDTH = 72  # columns that a page has on the smallest screen
+_WIDTH = 74  # columns that a page has on a screen of 80
 _INDENT = 13  # columns of number and points
 _FLAGS = (
     "Triage hides nothing. It flags some posts, not all: an unflagged post still needs a person."

@@ -70,6 +70,7 @@ async def test_every_outcome_has_a_key(house: House) -> None:
                 await terminal.press("Y")
             await terminal.sees(f"done @{who}: {outcome}")
             assert house.case(who, "outcome") == (outcome.value,)
+            await terminal.until(lambda who=who: terminal.who != who)  # type: ignore[misc]  # bound now
         await terminal.sees(">0 all 2<")
 
 
