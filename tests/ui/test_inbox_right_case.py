@@ -43,9 +43,13 @@ async def test_a_case_that_a_colleague_closes_meanwhile_does_not_pass_its_fate_o
     async with two(house) as (asha, bryn):
         asked = asha.who
         await asha.press("e")
-        await bryn.press("e", "n", "Y")
+        await bryn.press("e", "n")
+        await bryn.sees("possible danger. Really")
+        await bryn.press("Y")
         await asha.until(lambda: state(house, asked) == "done")
-        await asha.press("n", "Y")
+        await asha.press("n")
+        await asha.sees(f"The case of @{asked} is held as urgent")
+        await asha.press("Y")
         await asha.sees("done")
         closed = house.rows("SELECT handle FROM cases WHERE state = 'done'")
         assert closed == [(asked,)]
