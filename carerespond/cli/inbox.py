@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -292,6 +293,7 @@ async def _show(
         config_file=home.config_file,
         title=title,
         look_only=options.look,
+        rules=cache(partial(wiring.load_triage, config)),
     )
     app = CarerespondApp(desk)
     with _signals_to(app.end_by_signal):

@@ -19,7 +19,7 @@ from carerespond.config.places import (
     read_text,
     rules_texts,
 )
-from carerespond.config.reading import load_config, parse_config
+from carerespond.config.reading import load_config, parse_config, shipped_safety
 
 __all__ = [
     "REPLY_MINUTES",
@@ -39,4 +39,5 @@ __all__ = [
     "problem_at",
     "read_text",
     "rules_texts",
+    "shipped_safety",
 ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from carerespond.domain.clocks import WorkingHours
+from carerespond.domain.safety import SafetyCard
 
 # USD: X's pay-per-use price list of 2026-08-22 (docs: x-api/getting-started/pricing).
 # [prices] in config.toml overrides it.
@@ -108,6 +109,7 @@ class Config:
     services: tuple[ServiceConfig, ...] = ()
     operators: tuple[str, ...] = ()
     templates: tuple[TemplateConfig, ...] = ()
+    safety: tuple[SafetyCard, ...] = ()
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     prices: dict[str, float] = field(default_factory=lambda: dict(X_PRICES))
     phone: str = ""

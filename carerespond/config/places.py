@@ -83,6 +83,12 @@ def rules_texts(own: Sequence[Path] = ()) -> list[tuple[str, str]]:
     return [(read_text(path, missing=missing), str(path)) for path in (*shipped, *own)]
 
 
+def safety_text() -> tuple[str, str]:
+    """The shipped examples of safety cards, and where they came from."""
+    path = _RULES / "safety.toml"
+    return read_text(path), str(path)
+
+
 def lexicon_texts() -> list[str]:
     """The rated words for the tone of a post: those of others, then our own."""
     return [read_text(_RULES / "tone" / f"{name}.tsv") for name in ("vader", "own")]

@@ -4,8 +4,9 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from carerespond.config.model import (
     ServiceConfig,
     TemplateConfig,
 )
-from carerespond.config.places import read_text, refuse_foreign
+from carerespond.config.places import read_text, refuse_foreign, rules_texts, safety_text
 from carerespond.domain.clocks import WorkingHours
 from carerespond.domain.errors import ConfigError
+from carerespond.domain.safety import SafetyCard
 from carerespond.domain.searching import LONGEST_QUERY, complete_query
 
 
@@ -53,6 +55,18 @@ def parse_config(text: str, source: str) -> Config:
     config = reader.config()
     _check_references(config, reader)
     return config
+
+
+@cache
+def shipped_safety() -> tuple[SafetyCard, ...]:
+    """The shipped safety cards: examples, for every risk for which there is no card of one's own.
+
+    Raises:
+        ConfigError: The file is missing or wrong.
+    """
+    text, source = safety_text()
+    reader = _Reader(text, tomllib.loads(text), source)
+    return tuple(replace(card, is_example=True) for card in reader.safety())
 
 
 def known_keys() -> dict[str, tuple[str, ...]]:
@@ -149,6 +163,13 @@ _TEMPLATE = {
     "name": _Key("name", required=True),
     "text": _Key("text", required=True),
 }
+_SAFETY = {
+    "title": _Key("title", required=True),
+    "numbers": _Key("numbers", "texts", required=True),
+    "rules": _Key("rules", "texts"),
+    "tell": _Key("tell", "texts"),
+    "avoid": _Key("avoid", "texts"),
+}
 _OPERATOR = {"name": _Key("name", required=True)}
 _BUDGET = {
     "daily_usd": _Key("daily_usd", "number"),
@@ -170,6 +191,7 @@ _KEYS = {
     "service": _SERVICE,
     "operator": _OPERATOR,
     "template": _TEMPLATE,
+    "safety": _SAFETY,
     "budget": _BUDGET,
     "prices": _PRICES,
     "reply_minutes": _REPLY_MINUTES,
@@ -177,7 +199,7 @@ _KEYS = {
     "inbox": _INBOX,
 }
 _TABLES = ("organisation", "inbox", "budget", "prices", "reply_minutes", "hours", "keys")
-_LISTS = ("account", "search", "service", "template", "operator")
+_LISTS = ("account", "search", "service", "template", "safety", "operator")
 
 _LINK = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?\Z")
 # Tokens travel to it: in the clear only within this machine, or to a host that cannot exist.
@@ -261,6 +283,7 @@ class _Reader:
         values["searches"] = self._list(document, "search", _SEARCH, SearchConfig)
         values["services"] = self._list(document, "service", _SERVICE, ServiceConfig)
         values["templates"] = self._list(document, "template", _TEMPLATE, TemplateConfig)
+        values["safety"] = self.safety()
         values["operators"] = tuple(self._list(document, "operator", _OPERATOR, _operator_name))
         return Config(**values)
 
@@ -281,6 +304,10 @@ class _Reader:
         from zoneinfo import ZoneInfo  # only where hours are configured
 
         return WorkingHours(ZoneInfo(table["zone"]), week, frozenset(table.get("holidays", ())))
+
+    def safety(self) -> tuple[SafetyCard, ...]:
+        """The safety cards of the document."""
+        return self._list(self._document, "safety", _SAFETY, SafetyCard)
 
     def problem(self, section: str, index: int, key: str, problem: str, remedy: str) -> ConfigError:
         """An error that names the line of a key, or of its table when the key is missing."""
@@ -314,7 +341,7 @@ class _Reader:
         made, seen = [], set()
         for index, table in enumerate(tables):
             made.append(make(**self._values(table, keys, section, index)))
-            key = "id" if "id" in keys else "name"
+            key = next(one for one in ("id", "name", "title") if one in keys)
             name = table[key]
             if name in seen:
                 raise self.problem(
@@ -405,6 +432,38 @@ def _check_references(config: Config, reader: _Reader) -> None:
                 "Add a [[service]] with that id.",
             )
         _check_length(search, accounts[search.account], index, reader)
+    _check_safety(config, reader)
+
+
+def _check_safety(config: Config, reader: _Reader) -> None:
+    """A card for a rule that is not there, or that holds nothing, would never be shown."""
+    if not any(card.rules for card in config.safety):
+        return
+    pins = _pins(config)
+    for index, card in enumerate(config.safety):
+        for rule in card.rules:
+            if pins is not None and rule not in pins:
+                raise reader.problem(
+                    "safety",
+                    index,
+                    "rules",
+                    f"rules: no rule {rule!r} holds a case in the urgent pane, so the card"
+                    f" {card.title!r} would never be shown for it.",
+                    f"Known: {', '.join(sorted(pins))}.",
+                )
+
+
+def _pins(config: Config) -> set[str] | None:
+    """The rules with a pin; None when a rules file is wrong, which whoever loads it says better."""
+    own = [path for path in (*config.language_files, config.own_rules) if path.exists()]
+    pins: dict[str, bool] = {}
+    try:
+        for text, _ in rules_texts(own):
+            for group in tomllib.loads(text).get("group", []):
+                pins[group["id"]] = group.get("pin", pins.get(group["id"], False))
+    except (ConfigError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return {rule for rule, is_pin in pins.items() if is_pin is True}
 
 
 def _check_length(

@@ -9,7 +9,8 @@ CarerespondError
 │   ├── NotKeptError         what somebody is writing could not be stored; holds the text
 │   └── NetworkDriveError    on a file system that several hosts may mount
 ├── NotAllowedError          a verb that the present state does not allow; says what to do instead
-│   └── ConflictError        a colleague was first
+│   ├── ConflictError        a colleague was first
+│   └── DangerError          a case about a danger is put out of sight only by itself, knowingly
 └── NetworkError             a network did not do what was asked
     ├── UnreachableError     no connection was made: nothing was sent
     ├── AnswerLostError      the request may have arrived and the answer did not: outcome unknown
@@ -83,6 +84,10 @@ class NotAllowedError(CarerespondError):
 
 class ConflictError(NotAllowedError):
     """A colleague, or another terminal, was first."""
+
+
+class DangerError(NotAllowedError):
+    """The case may be about a danger: it is put out of sight only when a person says so of it."""
 
 
 class NetworkError(CarerespondError):

@@ -115,12 +115,17 @@ class BadRecord:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One rule that moved a case: points add to the score; words are the text that matched."""
+    """One rule that moved a case: points add to the score; words are the text that matched.
+
+    Attributes:
+        is_pin: It holds the case in the urgent pane whatever the score.
+    """
 
     rule: str
     text: str
     points: float
     words: tuple[str, ...] = ()
+    is_pin: bool = False
 
 
 PIN_LIFT = 10_000.0  # what a pin adds to `Assessment.standing`
@@ -152,6 +157,13 @@ class Assessment:
         """
         most = PIN_LIFT / 2 - 1
         return max(min(self.score, most), -most) + PIN_LIFT * self.is_pinned
+
+    @property
+    def pins(self) -> tuple[Reason, ...]:
+        """The reasons that hold it in the urgent pane; empty when none does."""
+        if not self.is_pinned:
+            return ()
+        return tuple(one for one in self.reasons if one.is_pin) or self.reasons[:1]
 
 
 @dataclass(frozen=True, slots=True)

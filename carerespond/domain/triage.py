@@ -18,7 +18,17 @@ from carerespond.domain.rulebook import Group, Language, Rules, load_rules
 from carerespond.domain.text import one_line
 from carerespond.domain.tone import tone_of
 
-__all__ = ["Context", "Rules", "assess", "features_of", "kinds_of", "load_rules", "misfits"]
+__all__ = [
+    "Context",
+    "Placing",
+    "Rules",
+    "assess",
+    "explain",
+    "features_of",
+    "kinds_of",
+    "load_rules",
+    "misfits",
+]
 
 _WORDS_SHOWN = 4
 _WORD_LONGEST = 60
@@ -132,6 +142,46 @@ def kinds_of(assessment: Assessment, rules: Rules) -> frozenset[str]:
     return frozenset(group.kind for group in rules.groups if group.group_id in fired)
 
 
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Which pane the rules give, and by which of their cuts, in words."""
+
+    priority: Priority
+    why: str
+
+
+def explain(placed: Assessment, post: Post, rules: Rules) -> Placing:
+    """Where these reasons put a case by the rules of today, and which cut decides it.
+
+    The pane differs from the one in `placed` where a person has moved the case, or where the rules
+    have changed since.
+    """
+    kinds = {group.group_id: group.kind for group in rules.groups}
+    strength = _Strength(is_pinned=placed.is_pinned)
+    for one in placed.reasons:
+        side = {"risk": "complaint"}.get(kind := kinds.get(one.rule, "sign"), kind)
+        if side != "sign":
+            setattr(strength, side, getattr(strength, side) + abs(one.points))
+    strength.waiting = sum(one.points for one in placed.reasons if one.rule == "context.waiting")
+    names_us = any(one.rule == "context.names_us" for one in placed.reasons)
+    found = _priority(post, placed.score, strength, rules, Context(names_us=names_us))
+    by_score = _by_score(placed.score, strength.waiting, rules)
+    if placed.is_pinned:
+        why = "a rule about danger holds it there, whatever the sum"
+    elif found is Priority.PRAISE:
+        cut = rules.panes["praise"]
+        why = f"praise of {strength.praise:g} points is enough from {cut:g}, and no complaint"
+    elif found is Priority.WATCH and by_score is not Priority.WATCH:
+        why = "news, selling and reposts are watched, whatever the sum"
+    elif found is not by_score:
+        why = "praise with a complaint or a question in it is at least for soon"
+    elif found is Priority.WATCH:
+        why = f"the sum is below {rules.panes['soon']:g}"
+    else:
+        why = f"{found.name} begins at {rules.panes[found.label]:g}"
+    return Placing(found, why)
+
+
 def misfits(rules: Rules) -> list[str]:
     """Sentences of the rules file that do not do what it says of them; empty when all do."""
     wrong = []
@@ -216,7 +266,8 @@ def _strength(found: Sequence[tuple[Group, list[str]]]) -> _Strength:
 def _reason(group: Group, said: Sequence[str]) -> Reason:
     sign = -1 if group.kind in ("praise", "noise") else 1
     shown = tuple(str(one_line(one, _WORD_LONGEST)) for one in said[:_WORDS_SHOWN])
-    return Reason(group.group_id, group.reason, round(sign * group.weight * len(said), 3), shown)
+    points = round(sign * group.weight * len(said), 3)
+    return Reason(group.group_id, group.reason, points, shown, group.is_pin)
 
 
 # -- the wording as a whole --------------------------------------------------------------------

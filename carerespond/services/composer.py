@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from carerespond.config import Config
+from carerespond.config import Config, shipped_safety
 from carerespond.domain.errors import ConflictError, NotAllowedError, StorageError
 from carerespond.domain.models import (
     Case,
@@ -26,6 +26,7 @@ from carerespond.domain.models import (
     ThreadChange,
 )
 from carerespond.domain.privacy import Finding, check_reply
+from carerespond.domain.safety import SafetyCard, cards_for
 from carerespond.domain.text import mentions, x_length
 from carerespond.domain.threads import changes_between, remember, thread_fingerprint
 from carerespond.networks.base import Network
@@ -57,6 +58,7 @@ class Review:
         needs_reason: A check says stop, and a person may overrule it with a reason.
         fingerprint: The conversation as this review shows it.
         shared_screens: How many screens are attached to this session.
+        safety: The cards of a case that may be about a danger.
     """
 
     draft: Draft
@@ -72,6 +74,7 @@ class Review:
     needs_reason: bool
     fingerprint: str
     shared_screens: int = 1
+    safety: tuple[SafetyCard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +317,7 @@ class Composer:
             needs_reason=any(finding.level == "stop" for finding in findings),
             fingerprint=thread_fingerprint(thread),
             shared_screens=self._shared_screens(),
+            safety=cards_for(case.assessment, self._config.safety, shipped_safety()),
         )
 
     def _taken_over(self, case: Case, operator: str) -> list[Finding]:

@@ -5,11 +5,11 @@ and says in one line what it did.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from carerespond.config import Config
-from carerespond.domain.errors import ConflictError, NotAllowedError
+from carerespond.config import Config, shipped_safety
+from carerespond.domain.errors import ConflictError, DangerError, NotAllowedError
 from carerespond.domain.models import (
     Case,
     CaseFilter,
@@ -23,6 +23,7 @@ from carerespond.domain.models import (
     Reply,
     Route,
 )
+from carerespond.domain.safety import SafetyCard, cards_for
 from carerespond.networks.base import Network
 from carerespond.services.ways import ways
 from carerespond.storage import cases, drafts, duty, feed, history, lateness, outbox, posts
@@ -39,7 +40,12 @@ Counts = dict[tuple[str, int], int]
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """All there is to know of one case; `thread` has the newest last, ours included."""
+    """All there is to know of one case.
+
+    Attributes:
+        thread: The conversation, the newest last, ours included.
+        safety: The cards to show first; empty when no risk holds the case in the urgent pane.
+    """
 
     case: Case
     thread: tuple[Post, ...]
@@ -49,15 +55,22 @@ class CaseView:
     drafts: tuple[Draft, ...]
     sends: tuple[Reply, ...]
     acts: tuple[Act, ...] = ()
+    safety: tuple[SafetyCard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a verb did, in words; `undo` when z takes it back."""
+    """What a verb did, in words.
+
+    Attributes:
+        undo: Whether z takes it back.
+        spared: The cases that it left as they were, because they may be about a danger.
+    """
 
     text: str
     case_ids: tuple[int, ...] = ()
     undo: bool = True
+    spared: tuple[CaseRow, ...] = ()
 
 
 @dataclass(slots=True)
@@ -167,6 +180,7 @@ class Inbox:
             ),
             drafts=tuple(await fetch(drafts.drafts_of_case(case_id))),
             sends=tuple(await fetch(outbox.by_case(case_id))),
+            safety=cards_for(case.assessment, self._config.safety, shipped_safety()),
         )
 
     async def acts(self, case_id: int) -> list[Act]:
@@ -201,6 +215,10 @@ class Inbox:
         return await self._database.fetch(cases.labels())
 
     # -- verbs ----------------------------------------------------------------------------------
+    #
+    # Done, not about us, mute, later and lower put cases out of sight. On several cases they leave
+    # out those that a risk holds in the urgent pane, and say which (`Done.spared`). On one alone
+    # such a case raises DangerError, unless `sure`: a person was asked about it by its name.
 
     async def read(self, case_id: int) -> None:
         """Note that the case was opened; nothing is written when that was known."""
@@ -208,27 +226,32 @@ class Inbox:
         if found and (found[0].is_unread or found[0].wrote_again):
             await self._database.write(lambda tx: cases.mark_read(tx, case_id, self._now()))
 
-    async def done(self, case_ids: Sequence[int], outcome: Outcome) -> Done:
+    async def done(self, case_ids: Sequence[int], outcome: Outcome, *, sure: bool = False) -> Done:
         """Close cases with an outcome."""
-        return await self._close("done", case_ids, outcome, {})
+        return await self._close("done", case_ids, outcome, {}, sure=sure)
 
-    async def not_about_us(self, case_ids: Sequence[int]) -> Done:
+    async def not_about_us(self, case_ids: Sequence[int], *, sure: bool = False) -> Done:
         """Close cases that are about somebody else."""
-        return await self._close("not about us", case_ids, Outcome.NOT_US, {})
+        return await self._close("not about us", case_ids, Outcome.NOT_US, {}, sure=sure)
 
-    async def mute(self, case_ids: Sequence[int]) -> Done:
+    async def mute(self, case_ids: Sequence[int], *, sure: bool = False) -> Done:
         """Close conversations that further posts do not open again; again: hear them again."""
         present = await self.rows(case_ids)
         if present and all(row.is_muted for row in present):
             values: dict[str, Value] = {"is_muted": 0, "state": CaseState.OPEN.value}
             values |= {"outcome": None, "closed_at": None}
             return await self._set("unmute", case_ids, values)
-        return await self._close("mute", case_ids, Outcome.NO_ANSWER, {"is_muted": 1})
+        return await self._close("mute", case_ids, Outcome.NO_ANSWER, {"is_muted": 1}, sure=sure)
 
     async def _close(
-        self, action: str, case_ids: Sequence[int], outcome: Outcome, more: Mapping[str, Value]
+        self,
+        action: str,
+        case_ids: Sequence[int],
+        outcome: Outcome,
+        more: Mapping[str, Value],
+        *,
+        sure: bool,
     ) -> Done:
-        await self._refuse_danger_in_bulk(case_ids)
         values: dict[str, Value] = {
             "state": CaseState.DONE.value,
             "outcome": outcome.value,
@@ -237,20 +260,9 @@ class Inbox:
             "is_unread": 0,
             **more,
         }
-        return await self._set(action, case_ids, values, detail=outcome.value)
+        return await self._set_aside(action, case_ids, values, sure=sure, detail=outcome.value)
 
-    async def _refuse_danger_in_bulk(self, case_ids: Sequence[int]) -> None:
-        if len(case_ids) < 2:  # noqa: PLR2004  # one is no bulk
-            return
-        risky = [row for row in await self.rows(case_ids) if row.is_pinned]
-        if risky:
-            raise NotAllowedError(
-                f"{len(risky)} of the marked cases may be about a danger"
-                f" (the first is by @{risky[0].handle}).",
-                "Close those one by one.",
-            )
-
-    async def later(self, case_ids: Sequence[int], until: datetime) -> Done:
+    async def later(self, case_ids: Sequence[int], until: datetime, *, sure: bool = False) -> Done:
         """Put cases off until a moment."""
         values: dict[str, Value] = {
             "state": CaseState.LATER.value,
@@ -258,7 +270,8 @@ class Inbox:
             "is_unread": 0,
         }
         until_words = f"{until.astimezone():%a %d %b %H:%M}"
-        return await self._set("later", case_ids, values, detail=f"until {until_words}")
+        detail = f"until {until_words}"
+        return await self._set_aside("later", case_ids, values, sure=sure, detail=detail)
 
     async def reopen(self, case_ids: Sequence[int]) -> Done:
         """Open closed or put-off cases again."""
@@ -319,23 +332,64 @@ class Inbox:
 
     async def raise_priority(self, case_ids: Sequence[int]) -> Done:
         """Move cases one priority up, each from where it stands."""
-        return await self._shift(history.RAISE, case_ids, -1)
+        rows = await self.rows(case_ids)
+        changes, detail = self._shifted(rows, -1)
+        return await self._apply(history.RAISE, changes, detail=detail)
 
-    async def lower_priority(self, case_ids: Sequence[int]) -> Done:
+    async def lower_priority(self, case_ids: Sequence[int], *, sure: bool = False) -> Done:
         """Move cases one priority down, each from where it stands."""
-        return await self._shift(history.LOWER, case_ids, 1)
+        return await self._guarded(
+            history.LOWER, case_ids, lambda rows: self._shifted(rows, 1), sure=sure
+        )
 
-    async def _shift(self, action: str, case_ids: Sequence[int], step: int) -> Done:
+    def _shifted(self, rows: Sequence[CaseRow], step: int) -> tuple[list[Change], str]:
         changes: list[Change] = []
         operator = self._operator()
         moved = ""
-        for row in await self.rows(case_ids):
+        for row in rows:
             wanted = row.priority + step
             if Priority.URGENT <= wanted <= Priority.WATCH:
                 moved = Priority(wanted).label
                 changes.append(Change("cases", row.case_id, "priority", int(wanted)))
                 changes.append(Change("cases", row.case_id, "priority_set_by", operator))
-        return await self._apply(action, changes, detail=f"to {moved}" if moved else "")
+        return changes, f"to {moved}" if moved else ""
+
+    async def _set_aside(
+        self,
+        action: str,
+        case_ids: Sequence[int],
+        values: Mapping[str, Value],
+        *,
+        sure: bool,
+        detail: str,
+    ) -> Done:
+        """As `_set`, for what puts cases out of sight: see above about a danger."""
+
+        def changes(rows: Sequence[CaseRow]) -> tuple[list[Change], str]:
+            return _changes([row.case_id for row in rows], values), detail
+
+        return await self._guarded(action, case_ids, changes, sure=sure)
+
+    async def _guarded(
+        self,
+        action: str,
+        case_ids: Sequence[int],
+        wanted: Callable[[Sequence[CaseRow]], tuple[list[Change], str]],
+        *,
+        sure: bool,
+    ) -> Done:
+        operator, session = self._operator(), self._session
+
+        def work(tx: Transaction) -> tuple[Act | None, str, tuple[CaseRow, ...]]:
+            # In the same transaction as the act: a post that comes meanwhile may be the danger.
+            rows = tx.fetch(cases.rows(case_ids))
+            spared = _spared(tx, rows, alone=len(set(case_ids)) == 1, sure=sure)
+            changes, detail = wanted([row for row in rows if row not in spared])
+            act = history.apply(tx, operator, session, action, changes, self._now(), detail=detail)
+            return act, detail, spared
+
+        act, detail, spared = await self._database.write(work)
+        return replace(await self._said(action, act, detail), spared=spared)
 
     async def _set(
         self,
@@ -345,12 +399,7 @@ class Inbox:
         *,
         detail: str = "",
     ) -> Done:
-        changes = [
-            Change("cases", case_id, column, value)
-            for case_id in case_ids
-            for column, value in values.items()
-        ]
-        return await self._apply(action, changes, detail=detail)
+        return await self._apply(action, _changes(case_ids, values), detail=detail)
 
     async def _apply(self, action: str, changes: Sequence[Change], *, detail: str) -> Done:
         operator, session = self._operator(), self._session
@@ -358,7 +407,9 @@ class Inbox:
         def work(tx: Transaction) -> Act | None:
             return history.apply(tx, operator, session, action, changes, self._now(), detail=detail)
 
-        act = await self._database.write(work)
+        return await self._said(action, await self._database.write(work), detail)
+
+    async def _said(self, action: str, act: Act | None, detail: str) -> Done:
         if act is None:
             return Done(f"{action}: nothing to change", (), undo=False)
         return Done(await self._words(action, act, detail), act.case_ids)
@@ -438,6 +489,38 @@ class Inbox:
             query = feed.since(seq, _FEED)
             found = await self._database.fetch(query) if len(found) == _FEED else []
         return batch, seq
+
+
+def _changes(case_ids: Sequence[int], values: Mapping[str, Value]) -> list[Change]:
+    return [
+        Change("cases", case_id, column, value)
+        for case_id in case_ids
+        for column, value in values.items()
+    ]
+
+
+def _place(row: CaseRow) -> tuple[float, ...]:
+    """Where a case stands in the list."""
+    priority, *rest = row.rank
+    return (priority, *(-one for one in rest))
+
+
+def _spared(
+    tx: Transaction, rows: Sequence[CaseRow], *, alone: bool, sure: bool
+) -> tuple[CaseRow, ...]:
+    """The cases that may be about a danger and are left as they are.
+
+    Raises:
+        DangerError: It is the only case and nobody has said that they are sure.
+    """
+    pinned = tuple(sorted((row for row in rows if row.is_pinned), key=_place))
+    if not pinned or not alone:
+        return pinned
+    if sure:
+        return ()
+    placed = tx.fetch(cases.case(pinned[0].case_id))[0].assessment
+    risks = ", ".join(one.text for one in placed.pins) or "possible danger"
+    raise DangerError(f"The case of @{pinned[0].handle} is held as urgent: {risks}.")
 
 
 def _take_in(batch: FeedBatch, kind: str, case_id: int | None) -> None:

@@ -246,13 +246,19 @@ def _head(row: Row, author: Author) -> Post:
 def read_reasons(text: str) -> tuple[Reason, ...]:
     """Reasons as `write_reasons` wrote them."""
     return tuple(
-        Reason(rule, words, points, tuple(found)) for rule, words, points, found in json.loads(text)
+        Reason(rule, words, points, tuple(found), bool(is_pin))
+        for rule, words, points, found, *is_pin in json.loads(text)
     )
 
 
 def write_reasons(reasons: Sequence[Reason]) -> str:
-    """Reasons as one JSON text: [rule, text, points, words] each."""
-    return _ENCODER.encode([[one.rule, one.text, one.points, list(one.words)] for one in reasons])
+    """Reasons as one JSON text: [rule, text, points, words] each, with a 1 behind one that pins."""
+    return _ENCODER.encode(
+        [
+            [one.rule, one.text, one.points, list(one.words), *([1] if one.is_pin else [])]
+            for one in reasons
+        ]
+    )
 
 
 def notes(case_id: int) -> Query[Note]:

@@ -15,6 +15,7 @@ from carerespond.config import Config
 from carerespond.domain.errors import ConflictError, StorageError
 from carerespond.domain.models import Case, Draft, DraftKind, Route, RouteKind
 from carerespond.domain.privacy import Finding
+from carerespond.domain.safety import SafetyCard
 from carerespond.domain.templates import fill
 from carerespond.domain.text import x_length
 from carerespond.services.composer import Composer, Review
@@ -77,6 +78,7 @@ class _Writing:
     then: str
     limit: int
     price: str
+    safety: Sequence[SafetyCard]
 
     async def save(self, text: str) -> None:
         """Keep the text."""
@@ -97,7 +99,12 @@ class _Writing:
         return self.composer.checks(self.view.case, text, self.chosen)
 
     def templates(self) -> Sequence[tuple[str, str]]:
-        """Templates, filled for this case; a name that cannot be filled stays and blocks."""
+        """Templates, filled for this case; a name that cannot be filled stays and blocks.
+
+        None for a case that may be about a danger: nobody is answered there in prepared words.
+        """
+        if self.safety:
+            return []
         names = template_names(self.config, self.view.case)
         return [(one.name, fill(one.text, names).text) for one in self.config.templates]
 
@@ -242,6 +249,7 @@ class Answering:
             then="done" if is_note else _THEN.get(route.kind, "review"),
             limit=0 if is_note else 280,
             price=price,
+            safety=view.safety,
         )
         return await self._app.push_screen_wait(
             ComposerScreen(writing, self._register, self._config.keys)
@@ -272,6 +280,7 @@ class Answering:
             said=said.lines(),
             is_seen=said != _Said(),
             window=self._config.take_back_seconds,
+            safety=review.safety,
         )
 
     async def _carry_out(self, decision: str, review: Review, said: "_Said") -> None:

@@ -493,7 +493,7 @@ class CarerespondApp(App[int]):
             self.detail.set(wrapped(self._no_case(), self.detail.size.width - 2, "dim", "  "))
             await self._draw_rail(None)
             return
-        from carerespond.ui.detail import Frame, case_lines
+        from carerespond.ui.detail import Frame, case_lines, head_lines
 
         async with self._shown():
             view = await self.desk.inbox.open_case(row.case_id)
@@ -508,7 +508,7 @@ class CarerespondApp(App[int]):
             )
             keep = self._detail_of == row.case_id
             self._detail_of = row.case_id
-            self.detail.set(case_lines(view, frame), keep_place=keep)
+            self.detail.set(case_lines(view, frame), keep_place=keep, head=head_lines(view, frame))
             await self._draw_rail(view)
 
     async def _draw_rail(self, view: CaseView | None) -> None:

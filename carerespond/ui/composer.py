@@ -20,6 +20,7 @@ from textual.widgets import Static, TextArea
 from carerespond.domain.errors import CarerespondError, NotKeptError
 from carerespond.domain.models import Draft
 from carerespond.domain.privacy import Finding
+from carerespond.domain.safety import SafetyCard
 from carerespond.domain.text import one_line
 from carerespond.ui.commands import footer_line
 from carerespond.ui.content import content
@@ -27,11 +28,16 @@ from carerespond.ui.dialogs import Choice, ChoiceScreen, PageScreen
 from carerespond.ui.fields import TextField
 from carerespond.ui.findings import finding_lines
 from carerespond.ui.keyed import KeyedScreen
+from carerespond.ui.safety import card_content
 
 SAVE_AFTER = 0.5  # seconds from the first unsaved key: half of what kill -9 may cost
 WIDE, HUGE = 120, 200  # columns from which it stands beside the list, and before the rail
 BESIDE = (2, 63, 123)  # columns beside its words: nothing, the list, panes and rail
 LOW = 18  # rows below which it takes all of them, and leaves out what the review says again
+LOW_DANGER = 23  # the same where a safety card stands above the words
+
+
+NO_TEMPLATES = "no templates where there may be a danger: use your own words"
 
 
 class Writing(Protocol):
@@ -39,6 +45,7 @@ class Writing(Protocol):
 
     Attributes:
         then: What its key leads to when the text is written: "review and send".
+        safety: The cards of a case that may be about a danger: no words are offered for it.
     """
 
     draft: Draft
@@ -48,6 +55,7 @@ class Writing(Protocol):
     then: str
     limit: int
     price: str
+    safety: Sequence[SafetyCard]
 
     async def save(self, text: str) -> None:
         """Keep the text."""
@@ -88,10 +96,12 @@ class ComposerScreen(KeyedScreen[str | None]):
     ComposerScreen Static { height: auto; padding: 0 1; }
     ComposerScreen TextArea { height: 1fr; min-height: 3; border: none; padding: 0 1; }
     ComposerScreen TextArea:focus { border: none; }
+    ComposerScreen.danger > Vertical { height: 80%; min-height: 19; }
     ComposerScreen #words { max-height: 3; color: $text-muted; }
     ComposerScreen #route { max-height: 2; color: $text-muted; }
     ComposerScreen #checks { max-height: 3; }
     ComposerScreen.low > Vertical { height: 1fr; min-height: 0; }
+    ComposerScreen.low #safety { max-height: 2; }
     ComposerScreen.low #words, ComposerScreen.low #checks { max-height: 1; }
     ComposerScreen.low #route { display: none; }
     """
@@ -116,6 +126,8 @@ class ComposerScreen(KeyedScreen[str | None]):
         """Whom it answers, their words, the route, the text, its length and checks."""
         with Vertical():
             yield Static(content(self._writing.title, "bold"), id="title")
+            if self._writing.safety:
+                yield Static("", id="safety", markup=False)
             yield Static(content(one_line(self._writing.words, 400)), id="words")
             if self._writing.route:
                 yield Static(content(self._writing.route), id="route")
@@ -156,9 +168,13 @@ class ComposerScreen(KeyedScreen[str | None]):
     def _place(self, size: Size) -> None:
         self.set_class(size.width >= WIDE, "wide")
         self.set_class(size.width >= HUGE, "huge")
-        self.set_class(size.height < LOW, "low")
+        safety = self._writing.safety
+        self.set_class(bool(safety), "danger")
+        self.set_class(size.height < (LOW_DANGER if safety else LOW), "low")
         beside = BESIDE[sum(size.width >= least for least in (WIDE, HUGE))]
         self.query_one("#verbs", Static).update(content(self._verbs(size.width - beside)))
+        if safety:
+            self.query_one("#safety", Static).update(card_content(safety, size.width - beside))
 
     @property
     def text(self) -> str:
@@ -258,6 +274,10 @@ class ComposerScreen(KeyedScreen[str | None]):
     @work(group="choose")
     async def action_templates(self) -> None:
         """Put a template in, filled for this case; what is written already stays."""
+        if self._writing.safety:
+            # A person in danger is answered by a person: in no prepared words.
+            self._say_length(NO_TEMPLATES)
+            return
         await self._put_in("Templates", self._writing.templates())
 
     @work(group="choose")

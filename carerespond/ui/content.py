@@ -5,12 +5,14 @@ to press its keys; `Content` never is. Everything here cleans first (`domain.tex
 """
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
+from itertools import islice, pairwise
 from typing import Final
 
 from rich.cells import cell_len, split_graphemes
-from textual.content import Content, Span
+from textual.content import Content
 
 from carerespond.domain.text import CHARACTERS, ELLIPSIS, SafeText, clean, one_line
 
@@ -21,6 +23,7 @@ _MONTHS: Final = (
 _DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _WEEK_DAYS: Final = 7
+_MARKS_A_WORD: Final = 8  # a text may repeat one word thousands of times
 _MOST_FOR_ONE: Final = 6  # characters in which a control is shown
 _CHARACTERS_A_CELL: Final = 10  # a base with the most marks that cleaning leaves, and one more
 
@@ -41,14 +44,55 @@ def whole(text: str) -> Content:
     return Content(clean(text, lines=len(text) + 1, characters=_MOST_FOR_ONE * len(text) + 1))
 
 
-def highlight(text: str, words: Iterable[str], style: str = "bold") -> Content:
-    """Text of others in which some words stand out, in any case and wherever they occur."""
+def footnoted(text: str, notes: Mapping[int, Iterable[str]]) -> Content:
+    """Text of others in which some words stand out, each with a number behind it: "slow[2]".
+
+    Args:
+        text: Raw or clean text.
+        notes: Words by their number, as `domain.models.Reason` has them: found in any case, however
+            they are spaced, and also where they were cut to end in an ellipsis.
+    """
     safe = clean(text)
-    wanted = sorted({clean(word) for word in words if word.strip()}, key=len, reverse=True)
-    if not wanted:
-        return Content(safe)
-    found = re.finditer("|".join(map(re.escape, wanted)), safe, re.IGNORECASE)
-    return Content(safe, [Span(*match.span(), style) for match in found])
+    edges = [end for _, end, _ in split_graphemes(safe)[0]]
+    marked = sorted(
+        (start, edges[bisect_left(edges, end)], number)
+        for number, words in notes.items()
+        for start, end in places(safe, words)
+    )
+    labels: dict[int, list[int]] = {}
+    for _, end, number in marked:
+        if number not in labels.setdefault(end, []):
+            labels[end].append(number)
+    cuts = sorted({0, len(safe), *labels, *(start for start, _, _ in marked)})
+    parts: list[Content] = []
+    reach = 0
+    for at, until in pairwise(cuts):
+        reach = max([reach, *(end for start, end, _ in marked if start == at)])
+        parts.append(Content.styled(safe[at:until], "bold underline" if at < reach else ""))
+        numbers = "".join(f"[{number}]" for number in sorted(labels.get(until, ())))
+        parts.append(Content.styled(numbers, "bold"))
+    return Content("").join(parts)
+
+
+def places(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
+    """Where words stand in a text that is clean: from and to, of each word the first few."""
+    return [place for word in words for place in _places(text, word)]
+
+
+def _places(text: str, word: str) -> list[tuple[int, int]]:
+    shown = one_line(word, CHARACTERS)
+    for wanted in dict.fromkeys((shown, shown.removesuffix(ELLIPSIS).rstrip())):
+        parts = wanted.split()
+        if not parts:
+            continue
+        body = r"\s+".join(map(re.escape, parts))
+        before = r"(?<!\w)" if re.match(r"\w", parts[0]) else ""
+        after = r"(?!\w)" if re.search(r"\w\Z", parts[-1]) else ""
+        for pattern in dict.fromkeys((before + body + after, body)):
+            found = re.finditer(pattern, text, re.IGNORECASE)
+            if spans := [one.span() for one in islice(found, _MARKS_A_WORD)]:
+                return spans
+    return []
 
 
 def cells(text: str) -> int:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from carerespond.config import Config
     from carerespond.domain.models import Gap, Source, Spend
+    from carerespond.domain.rulebook import Rules
     from carerespond.services.composer import Composer
     from carerespond.services.finder import Finder
     from carerespond.services.inbox import Inbox
@@ -87,6 +88,8 @@ class Desk:
         config_file: Where the configuration is, for errors about its keys.
         report: Writes a report of a fault in the program; says where it is.
         title: What the first line says, besides the organisation.
+        rules: Loads the rules of triage, to say by which cut a case stands where it does. Slow the
+            first time; None leaves the cuts out.
     """
 
     config: "Config"
@@ -99,4 +102,5 @@ class Desk:
     config_file: Path | None = None
     title: str = "carerespond"
     look_only: bool = False
+    rules: "Callable[[], Rules] | None" = None
     notices: list[str] = field(default_factory=list)

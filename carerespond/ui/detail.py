@@ -4,13 +4,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from carerespond.domain.models import Case, CaseState, Post, Reason, Reply, RouteKind, SendState
+from carerespond.domain.models import (
+    Case,
+    CaseState,
+    Post,
+    Priority,
+    Reason,
+    Reply,
+    RouteKind,
+    SendState,
+)
 from carerespond.domain.text import clean, one_line
 from carerespond.services.inbox import CaseView
 from carerespond.ui.content import ago, cells, clock, fit
 from carerespond.ui.lines import Line, plain, wrap, wrapped
+from carerespond.ui.safety import card_lines
 
-REASONS_SHOWN = 4
+REASONS_SHOWN, PINS_SHOWN = 4, 1
 _NOTE = 400
 
 
@@ -25,17 +35,18 @@ class Frame:
     services: Mapping[str, str]
 
 
+def head_lines(view: CaseView, frame: Frame) -> list[Line]:
+    """What stands above a case however far it is scrolled: who, and what to do about a danger."""
+    return [_title(view, frame), *card_lines(view.safety, frame.width, "w: all")]
+
+
 def case_lines(view: CaseView, frame: Frame) -> list[Line]:
-    """Everything about a case, the most needed first.
+    """Everything about a case below its head, the most needed first.
 
     Stacked, the newest words stand on top and the rest of the conversation at the end; on a wide
     screen the conversation is told from its beginning.
     """
-    lines = [_title(view, frame)]
-    if frame.is_wide:
-        lines += _conversation(view, frame, view.thread)
-    else:
-        lines += _words(view.case, frame)
+    lines = _conversation(view, frame, view.thread) if frame.is_wide else _words(view.case, frame)
     lines += [*_why(view.case, frame), *_routes(view, frame), *_sends(view, frame)]
     lines += [*_notes(view, frame), *_facts(view, frame)]
     if not frame.is_wide and len(view.thread) > 1:
@@ -94,12 +105,15 @@ def _why(case: Case, frame: Frame) -> list[Line]:
     placed = case.assessment
     head = f"WHY {placed.priority.name} {placed.score:.0f}"
     if placed.is_pinned:
-        head += " (held here: possible danger)"
+        held = "held here: " if placed.priority is Priority.URGENT else ""
+        head += f" ({held}possible danger)"
     if case.priority_set_by:
         head += f" - moved here by {case.priority_set_by}"
-    reasons = [short_reason(reason) for reason in placed.reasons[:REASONS_SHOWN]]
+    # A safety card has taken rows from a small screen: what is known of a danger is enough there.
+    most = REASONS_SHOWN if frame.is_wide or not placed.is_pinned else PINS_SHOWN
+    reasons = [short_reason(reason) for reason in placed.reasons[:most]]
     text = " | ".join(reasons) if reasons else "no rule fired"
-    more = len(placed.reasons) - REASONS_SHOWN
+    more = len(placed.reasons) - most
     tail = f" | {more} more" if more > 0 else ""
     lines = wrap(f"{head}: {text}{tail}  (w for all)", frame.width - 1)
     return [

@@ -21,6 +21,7 @@ Piece = tuple[str, str]
 Line = tuple[Piece, ...]
 
 STYLES = ("plain", "bold", "dim", "warn", "good", "bar", "words")
+LEAST_SCROLLED = 4  # rows that must be left to what scrolls below a head
 _DRAWN_SPACES = ("bar", "words")  # in these a space can be seen
 
 
@@ -140,22 +141,29 @@ class Edge(_Drawn):
 
 
 class Page(_Drawn):
-    """Lines to read; scrolls by whole lines and says when there are more."""
+    """Lines to read; scrolls by whole lines and says when there are more.
+
+    A head stands still above what scrolls, where there is room for both.
+    """
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002  # Textual's own name
         super().__init__(id=id)
+        self._head: Sequence[Line] = ()
         self._lines: Sequence[Line] = ()
         self._top = 0
 
     @property
     def text(self) -> str:
         """All lines, those out of sight included."""
-        return "\n".join("".join(text for text, _ in line) for line in self._lines)
+        lines = (*self._head, *self._lines)
+        return "\n".join("".join(text for text, _ in line) for line in lines)
 
-    def set(self, lines: Sequence[Line], *, keep_place: bool = False) -> None:
+    def set(
+        self, lines: Sequence[Line], *, keep_place: bool = False, head: Sequence[Line] = ()
+    ) -> None:
         """Show other lines; only the rows that differ are repainted."""
         before = self._visible()
-        self._lines = lines
+        self._head, self._lines = head, lines
         self._top = min(self._top, self._last_top()) if keep_place else 0
         self._repaint(before)
 
@@ -166,15 +174,23 @@ class Page(_Drawn):
         self._repaint(before)
 
     def _last_top(self) -> int:
-        return max(0, len(self._lines) - self.size.height)
+        head, lines = self._parts()
+        return max(0, len(lines) - (self.size.height - len(head)))
+
+    def _parts(self) -> tuple[Sequence[Line], Sequence[Line]]:
+        """What stands still and what scrolls; where there is no room for both, all scrolls."""
+        if len(self._head) + LEAST_SCROLLED > self.size.height:
+            return (), [*self._head, *self._lines]
+        return self._head, self._lines
 
     def _visible(self) -> list[Line]:
-        height = self.size.height
-        shown = list(self._lines[self._top : self._top + height])
-        left = len(self._lines) - self._top - height
+        head, lines = self._parts()
+        height = self.size.height - len(head)
+        shown = list(lines[self._top : self._top + height])
+        left = len(lines) - self._top - height
         if left > 0 and shown:
             shown[-1] = plain(f"-- {lines_below(left + 1)}: J", "dim")
-        return shown + [()] * (height - len(shown))
+        return [*head, *shown, *[()] * (height - len(shown))]
 
     def _repaint(self, before: Iterable[Line]) -> None:
         width = self.size.width

@@ -15,10 +15,14 @@ from textual.widgets import Static
 
 from carerespond.domain.models import ThreadChange
 from carerespond.domain.privacy import Finding
+from carerespond.domain.safety import SafetyCard
 from carerespond.domain.text import one_line
 from carerespond.ui.content import content, whole
 from carerespond.ui.findings import finding_lines
 from carerespond.ui.keyed import KeyedScreen
+from carerespond.ui.safety import card_content
+
+WIDEST, FRAME = 110, 4  # columns of the review, and of its border and the space within
 
 SEND, HAND_OFF, EDIT, POSTPONE, DISCARD = "send", "hand off", "edit", "postpone", "discard"
 
@@ -35,6 +39,7 @@ class Page:
         is_seen: The changes have been read already.
         blocked: Why it cannot leave, "" when it can.
         window: Seconds in which it can be taken back.
+        safety: The cards of a case that may be about a danger.
     """
 
     whom: str
@@ -50,6 +55,7 @@ class Page:
     said: Sequence[str] = ()
     is_seen: bool = False
     window: float = 20
+    safety: Sequence[SafetyCard] = ()
 
 
 class _Scrolled(KeyedScreen[str]):
@@ -88,6 +94,7 @@ class ReviewScreen(_Scrolled):
         with Vertical():
             yield Static(content(f"REVIEW  {page.whom}", "bold"), id="whom")
             with VerticalScroll(can_focus=False):
+                yield Static("", id="safety", markup=False)
                 yield Static(changes_content(page.changes), id="changes")
                 yield Static(whole(page.text), id="text")
                 yield Static(content(f"{page.length}   {page.price}   {page.route}"))
@@ -99,7 +106,17 @@ class ReviewScreen(_Scrolled):
     def on_mount(self) -> None:
         """Say which keys there are."""
         self.query_one("#changes").display = bool(self._page.changes)
+        self.query_one("#safety").display = bool(self._page.safety)
+        self._fit_card()
         self._say()
+
+    def on_resize(self) -> None:
+        """Another width breaks the safety card's lines elsewhere."""
+        self._fit_card()
+
+    def _fit_card(self) -> None:
+        width = min(self.app.size.width, WIDEST) - FRAME
+        self.query_one("#safety", Static).update(card_content(self._page.safety, width))
 
     def _say(self, line: str = "") -> None:
         page, key = self._page, self.key

@@ -5,15 +5,18 @@ answer and a note go to one case at a time. A verb either does its whole act in 
 service or nothing, so leaving a question open never leaves half of something.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from textual.screen import Screen
 
-from carerespond.domain.errors import ConflictError, NotAllowedError
+from carerespond.domain.errors import ConfigError, ConflictError, DangerError, NotAllowedError
 from carerespond.domain.models import CaseRow, Draft, Gap, Outcome, Reply, SendState
+from carerespond.domain.rulebook import Rules
 from carerespond.domain.text import clean, one_line
 from carerespond.services.inbox import Done
 from carerespond.ui.answering import Answering
@@ -22,10 +25,20 @@ from carerespond.ui.desk import Desk, Working
 from carerespond.ui.dialogs import Choice, ChoiceScreen, LineScreen, PageScreen, confirm
 from carerespond.ui.filters import LATER_HINT, parse_later
 from carerespond.ui.opener import open_address
-from carerespond.ui.views import draft_label, sends_content, sources_content, why_content
+from carerespond.ui.views import draft_label, sends_content, sources_content
+from carerespond.ui.why import why_content
 
 T = TypeVar("T")
-Act = Callable[[Sequence[int]], Awaitable[Done]]
+Act = Callable[[Sequence[int]], Awaitable[Done | None]]
+
+
+class Aside(Protocol):
+    """A verb of the inbox that puts cases out of sight, bound to all but the cases."""
+
+    def __call__(self, case_ids: Sequence[int], *, sure: bool) -> Awaitable[Done]:
+        """Do it; `sure` when a person was asked about a case that may be about a danger."""
+        ...
+
 
 _OUTCOMES = (
     ("a", "answered", Outcome.ANSWERED),
@@ -136,12 +149,32 @@ class Verbs:
         colleague or a new post may put another case under the cursor.
         """
         done = await act(self._ids() if case_ids is None else case_ids)
+        if done is None:
+            return  # the person has changed their mind
         self._last = (name, act)
         self._discarded = None
         self._acted_since_send = True
         can_undo = done.undo and not await self._inbox.pending()
-        self._board.say(f"{clean(done.text)} - z takes it back" if can_undo else clean(done.text))
+        text = f"{clean(done.text)} - z takes it back" if can_undo else clean(done.text)
+        spared = _spared(name, done)
+        said = [spared, *([text] if done.case_ids or not spared else [])]
+        self._board.say(". ".join(part for part in said if part))
         await self._board.changed()
+
+    async def _aside(self, name: str, act: Aside, case_ids: Sequence[int] | None = None) -> None:
+        """As `_do`, for what puts cases out of sight: a danger goes alone and after a question."""
+
+        async def asked(ids: Sequence[int]) -> Done | None:
+            try:
+                return await act(ids, sure=False)
+            except DangerError as held:
+                verb = _ASIDE[name][1].format("it")
+                title = f"{self._whom(ids)}: possible danger. Really {verb}?"
+                if not await self._yes(title, "Y", f"yes, {verb}", held.problem):
+                    return None
+                return await act(ids, sure=True)
+
+        await self._do(name, asked, case_ids)
 
     # -- local verbs ----------------------------------------------------------------------------
 
@@ -151,7 +184,7 @@ class Verbs:
         choices = [Choice(*one) for one in _OUTCOMES]
         outcome = await self._ask(ChoiceScreen("Done: how did it end?", choices, self._whom(on)))
         if outcome is not None:
-            await self._do("done", lambda ids: self._inbox.done(ids, outcome), on)
+            await self._aside("done", partial(self._inbox.done, outcome=outcome), on)
 
     async def later(self) -> None:
         """Ask until when and put off."""
@@ -162,7 +195,7 @@ class Verbs:
             text = await self._ask(LineScreen("Later: when again?", hint=LATER_HINT))
         if text:
             until = parse_later(text, self._board.desk.now())
-            await self._do("later", lambda ids: self._inbox.later(ids, until), on)
+            await self._aside("later", partial(self._inbox.later, until=until), on)
 
     async def mine(self) -> None:
         """Claim, or release; asks before a case is taken from a colleague."""
@@ -190,11 +223,11 @@ class Verbs:
 
     async def mute(self) -> None:
         """Mute, or hear again."""
-        await self._do("mute", self._inbox.mute)
+        await self._aside("mute", self._inbox.mute, self._ids())
 
     async def not_about_us(self) -> None:
         """Close as about somebody else."""
-        await self._do("not about us", self._inbox.not_about_us)
+        await self._aside("not about us", self._inbox.not_about_us, self._ids())
 
     async def raise_priority(self) -> None:
         """One pane up."""
@@ -202,7 +235,7 @@ class Verbs:
 
     async def lower_priority(self) -> None:
         """One pane down."""
-        await self._do("lower", self._inbox.lower_priority)
+        await self._aside("lower", self._inbox.lower_priority, self._ids())
 
     async def unread(self) -> None:
         """Mark as not read."""
@@ -212,7 +245,8 @@ class Verbs:
         """Repeat the last local verb here; never an answer."""
         if self._last is None:
             raise NotAllowedError("There is no verb to repeat yet.")
-        await self._do(*self._last)
+        name, act = self._last
+        await self._do(name, act, self._ids())
 
     # -- undo -----------------------------------------------------------------------------------
 
@@ -294,8 +328,16 @@ class Verbs:
         row = self._one()
         view = await self._inbox.open_case(row.case_id)
         acts = await self._inbox.acts(row.case_id)
-        text = why_content(view, acts, self._board.desk.now())
+        text = why_content(view, acts, self._board.desk.now(), await self._rules())
         await self._ask(PageScreen(f"WHY  @{clean(row.handle)}", text))
+
+    async def _rules(self) -> Rules | None:
+        """The rules of today; None where there are none or their file is wrong by now."""
+        load = self._board.desk.rules
+        try:
+            return await asyncio.to_thread(load) if load is not None else None
+        except ConfigError:
+            return None  # the page is worth more than its cuts; doctor names the file and line
 
     async def _address(self) -> str:
         view = await self._inbox.open_case(self._one().case_id)
@@ -473,3 +515,25 @@ class Verbs:
 
 
 _RECENT = timedelta(seconds=5)
+_NAMED = 3  # cases that are named where several were left out
+
+# How cases stay that a verb has left out, and what it would be to do it to one by itself.
+_ASIDE = {
+    "done": ("left open", "close {}"),
+    "not about us": ("left open", "close {}"),
+    "mute": ("left open", "close {}"),
+    "later": ("not put off", "put {} off"),
+    "lower": ("not lowered", "lower {}"),
+}
+
+
+def _spared(name: str, done: Done) -> str:
+    """Which cases a verb has left out and why; "" when none."""
+    if not done.spared:
+        return ""
+    stay, verb = _ASIDE[name]
+    number, total = len(done.spared), len(done.spared) + len(done.case_ids)
+    names = ", ".join(f"@{one_line(row.handle, 20)}" for row in done.spared[:_NAMED])
+    more = f" and {number - _NAMED} more" if number > _NAMED else ""
+    alone = verb.format("it") + " by itself" if number == 1 else verb.format("them") + " one by one"
+    return f"{number} of {total} {stay} ({names}{more}): possible danger, {alone}"

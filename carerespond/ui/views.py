@@ -1,59 +1,18 @@
-"""Pages to read: why a case stands where it does, sources and cost, sends, drafts."""
+"""Pages to read: sources and cost, sends, drafts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from textual.content import Content
 
-from carerespond.domain.models import Case, Draft, Gap, Reply, Source, Spend
+from carerespond.domain.models import Draft, Gap, Reply, Source, Spend
 from carerespond.domain.text import clean, one_line
-from carerespond.services.inbox import Act, CaseView
 from carerespond.services.status import unheard_since
-from carerespond.ui.content import ago, clock, content, highlight
+from carerespond.ui.content import ago, clock, content
 from carerespond.ui.detail import state_words
 from carerespond.ui.headlines import WELL
 
 _BLANK = Content("")
-
-
-def why_content(view: CaseView, acts: Sequence[Act], now: datetime) -> Content:
-    """Every rule that fired with its points and words, and who moved the case since."""
-    case = view.case
-    placed = case.assessment
-    lines = [
-        content(f"{placed.priority.name}, score {placed.score:.1f}, {placed.label}").stylize("bold")
-    ]
-    if placed.is_pinned:
-        lines.append(Content("A rule about danger holds it in this pane, whatever the score."))
-    if case.priority_set_by:
-        lines.append(content(f"{clean(case.priority_set_by)} has put it into this pane."))
-    lines += [_BLANK, *_reasons(case), _BLANK, Content("The words, as they were posted:")]
-    words = [word for reason in placed.reasons for word in reason.words]
-    lines += [highlight(case.head.text, words, "bold underline"), _BLANK]
-    lines.append(
-        Content("Triage sorts, and hides nothing. It flags some of what matters, not all.")
-    )
-    if acts:
-        lines += [_BLANK, Content("What was done to it:").stylize("bold")]
-        lines += [_act(act, now) for act in acts]
-    return Content("\n").join(lines)
-
-
-def _reasons(case: Case) -> list[Content]:
-    if not case.assessment.reasons:
-        return [Content("No rule fired.")]
-    lines = []
-    for reason in case.assessment.reasons:
-        words = ", ".join(repr(str(one_line(word, 40))) for word in reason.words)
-        line = f"{reason.points:+6.1f}  {clean(reason.text)}  [{reason.rule}]"
-        lines.append(content(f"{line}  {words}"))
-    return lines
-
-
-def _act(act: Act, now: datetime) -> Content:
-    detail = f": {one_line(act.detail, 80)}" if act.detail else ""
-    who = one_line(act.operator, 30) or "another program"
-    return content(f"{clock(act.done_at, now):>12}  {who}  {act.action}{detail}")
 
 
 def sources_content(

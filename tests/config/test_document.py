@@ -91,10 +91,11 @@ def test_every_default_in_the_document_is_the_real_one() -> None:
 )
 def test_every_key_is_read_and_checked(table: str, key: str) -> None:
     """A date is right for no key: each is refused by its name and line."""
-    lists = ("account", "search", "service", "operator", "template")
+    lists = ("account", "search", "service", "operator", "template", "safety")
     header = f"[[{table}]]" if table in lists else f"[{table}]"
     needed = [name for name in _required(table) if name != key]
-    required = "".join(f"{name} = 'x'\n" for name in needed)
+    texts = ("numbers",)
+    required = "".join(f"{name} = {['x'] if name in texts else repr('x')}\n" for name in needed)
     organisation = "" if table == "organisation" else "[organisation]\nname = 'A'\n"
     text = f"{organisation}{header}\n{required}{key} = 2026-11-24\n"
     with pytest.raises(ConfigError) as caught:
@@ -111,6 +112,7 @@ def _required(table: str) -> list[str]:
         "service": ["id", "name"],
         "operator": ["name"],
         "template": ["id", "name", "text"],
+        "safety": ["title", "numbers"],
     }.get(table, [])
 
 

@@ -34,6 +34,14 @@ name = "Priya"
 daily_usd = 2
 """
 
+CARD = """
+[[safety]]
+title = "Chest pain"
+numbers = ["999"]
+rules = ["risk_danger"]
+tell = ["the site manager"]
+"""
+
 
 def test_a_whole_file_becomes_a_config() -> None:
     config = parse_config(WHOLE, "config.toml")
@@ -81,6 +89,53 @@ def test_a_mistake_is_named_with_its_line_and_a_remedy(
     assert caught.value.remedy
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_safety_card_is_read_and_belongs_to_the_organisation() -> None:
+    card = parse_config(WHOLE + CARD, "config.toml").safety[0]
+    assert (card.title, card.numbers, card.rules) == ("Chest pain", ("999",), ("risk_danger",))
+    assert (card.tell, card.avoid, card.is_example) == (("the site manager",), (), False)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('title = "Chest pain"', "", ["line 28", "[safety] has no title"]),
+        ('numbers = ["999"]', "", ["line 28", "[safety] has no numbers"]),
+        ('numbers = ["999"]', "numbers = []", ["line 30", "has no numbers"]),
+        ('numbers = ["999"]', 'numbers = "999"', ["line 30", "numbers is not a list of texts"]),
+        ('tell = ["the', 'tel = ["the', ["line 32", "'tel'", "Did you mean 'tell'"]),
+        ("risk_danger", "risk_dangr", ["line 31", "'risk_dangr'", "never be shown", "risk_danger"]),
+        ("risk_danger", "thanks", ["line 31", "'thanks'", "Chest pain"]),
+        ('["risk_danger"]', "[7]", ["line 31", "rules is not a list of texts"]),
+    ],
+)
+def test_a_mistake_in_a_safety_card_is_named_with_its_line(
+    old: str, new: str, words: list[str]
+) -> None:
+    text = WHOLE + CARD
+    assert text.count(old) == 1
+    with pytest.raises(ConfigError) as caught:
+        parse_config(text.replace(old, new), "config.toml")
+    for word in ("config.toml", *words):
+        assert word in str(caught.value)
+
+
+def test_two_safety_cards_need_two_titles() -> None:
+    with pytest.raises(ConfigError, match=r"line 35: two \[\[safety\]\] are called 'Chest pain'"):
+        parse_config(WHOLE + CARD + CARD, "config.toml")
+
+
+def test_a_card_may_be_for_a_rule_of_ones_own(tmp_path: Path) -> None:
+    own = tmp_path / "rules.toml"
+    text = WHOLE + CARD.replace("risk_danger", "ligature")
+    source = str(tmp_path / "config.toml")
+    with pytest.raises(ConfigError, match="ligature"):
+        parse_config(text, source)
+    own.write_text('[[group]]\nid = "ligature"\npin = true\n')
+    assert parse_config(text, source).safety[0].rules == ("ligature",)
+    own.write_text("[[group]]\nid = ")  # whoever loads it says what is wrong with it
+    assert parse_config(text, source).safety[0].rules == ("ligature",)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carerespond.domain.models import Assessment, Post, Priority
-from carerespond.domain.triage import Context, assess, misfits
+from carerespond.domain.triage import Context, assess, explain, misfits
 from tests.domain.support import NOW, author, changed_rules, post, shipped_rules
 
 # Sentences of our own; what a person at the desk would say about each.
@@ -195,6 +195,13 @@ def test_knowing_more_against_waiting_never_lowers_the_score(one: Post, context:
     ]
     assert scores == sorted(scores)
     assert scores[-1] - scores[0] <= 2.0
+
+
+@given(POSTS, CONTEXTS)
+def test_the_reasons_alone_explain_the_pane(one: Post, context: Context) -> None:
+    placed = assess(one, shipped_rules(), context)
+    found = explain(placed, one, shipped_rules())
+    assert (found.priority, bool(found.why)) == (placed.priority, True)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -30,7 +30,7 @@ from carerespond.services.listener import Listener
 from carerespond.services.presence import Presence
 from carerespond.services.sender import Sender
 from carerespond.storage.sqlite import SqliteDatabase
-from carerespond.ui.detail import Frame, case_lines
+from carerespond.ui.detail import Frame, head_lines
 from tests.sending import Clock
 
 LEAST_OPEN = 40
@@ -323,7 +323,7 @@ async def test_an_answer_gets_its_reaction_within_two_minutes_or_none(
     assert len(after.thread) == len(before.thread) + 1 + heard, "ours, and theirs"
     listed = {row.case_id: row.wrote_again for row in await day.rows()}
     assert listed.get(before.case.case_id, False) is heard
-    title = case_lines(after, Frame(80, day.clock.at, False, {}, {}))[0]
+    title = head_lines(after, Frame(80, day.clock.at, False, {}, {}))[0]
     assert ("wrote again" in "".join(text for text, _ in title)) is heard
 
 

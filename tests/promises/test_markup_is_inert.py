@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,16 +37,20 @@ from carerespond.domain.models import (
     ThreadChange,
 )
 from carerespond.domain.privacy import Finding
+from carerespond.domain.safety import SafetyCard
 from carerespond.domain.text import clean
-from carerespond.ui import headlines, views
+from carerespond.services.inbox import Act, CaseView
+from carerespond.ui import headlines, views, why
 from carerespond.ui.case_list import CaseList, Looks
 from carerespond.ui.composer import ComposerScreen
-from carerespond.ui.content import content, highlight
+from carerespond.ui.content import content, footnoted
 from carerespond.ui.dialogs import Choice, ChoiceScreen, LineScreen, PageScreen
 from carerespond.ui.fields import LineField, TextField
 from carerespond.ui.lines import Page as Lines
 from carerespond.ui.lines import TextLine, wrapped
 from carerespond.ui.review import SEND, HandOffScreen, Page, ReviewScreen
+from carerespond.ui.safety import card_lines
+from tests.domain.support import shipped_rules
 from tests.promises.hostile import naughty_strings
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
@@ -93,6 +97,7 @@ class Writing:
     def __init__(self, text: str) -> None:
         self.draft = Draft(1, text, DraftKind.PUBLIC, text, "", NOW, NOW, 1)
         self.title = self.words = self.route = text
+        self.safety: Sequence[SafetyCard] = _cards(text)
 
     async def save(self, text: str) -> None:
         """Nothing is kept."""
@@ -146,7 +151,7 @@ def _lines(text: str) -> Screen[Any]:
     line.set(headlines.notice(text))
     head.set(headlines.first_line(heading, 400, NOW))
     lanes.set(headlines.lanes_line({}, None, 0, 400, text))
-    page.set(wrapped(text, 180))
+    page.set(wrapped(text, 180), head=card_lines(_cards(text), 180, text)[:2])
     return Showing(line, head, lanes, page)
 
 
@@ -167,12 +172,20 @@ def _page(text: str, **more: Any) -> Page:
     return Page(text, text, text, text, text, SEND, findings=found, changes=change, **more)
 
 
+def _cards(text: str) -> tuple[SafetyCard, ...]:
+    return (SafetyCard(text, (text, "999"), (text,), (text,), (text,)),)
+
+
 def _why(text: str) -> Content:
     author = Author("x", text, text, text)
     post = Post("x", "1", author, text, NOW)
-    placed = Assessment(Priority.SOON, 1.0, (Reason(text, text, 1.0, (text,)),), text)
+    words = tuple(one for one in ("CLICKME", text, "[", "/]", "@click=app.quit") if one)
+    reasons = (Reason(text, text, 1.0, words, is_pin=True), Reason("context.x", text, 1.0, (text,)))
+    placed = Assessment(Priority.SOON, 2.0, reasons, text, is_pinned=True)
     case = Case(1, "x", text, text, author, post, CaseState.OPEN, placed, text)
-    return Content("\n").join([highlight(text, [text]), *views._reasons(case)])
+    view = CaseView(case, (replace(post, post_id="0"), post), (), (), (), (), (), (), _cards(text))
+    act = Act(1, NOW, text, "s", text, 1, (), None, text)
+    return why.why_content(view, [act], NOW, shipped_rules())
 
 
 SURFACES: dict[str, Callable[[str], Screen[Any]]] = {
@@ -184,6 +197,7 @@ SURFACES: dict[str, Callable[[str], Screen[Any]]] = {
     "sends": lambda text: PageScreen("O", views.sends_content([_reply(text)], NOW)),
     "composer": lambda text: ComposerScreen(Writing(text), lambda _: None),
     "review": lambda text: ReviewScreen(_page(text)),
+    "review of a danger": lambda text: ReviewScreen(_page(text, safety=_cards(text))),
     "blocked review": lambda text: ReviewScreen(_page(text, blocked=text)),
     "hand-off": lambda text: HandOffScreen(text, text, text, (text,)),
     "list": _case_list,
@@ -252,6 +266,19 @@ async def test_the_check_catches_a_widget_that_was_given_markup(
 
 
 @pytest.mark.promise
+@pytest.mark.parametrize("payload", PAYLOADS[:3])
+async def test_a_page_of_reasons_that_reads_markup_is_noticed(
+    payload: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def careless(text: str, notes: Mapping[int, Iterable[str]]) -> Content:
+        return Content.from_markup(text)
+
+    monkeypatch.setattr(why, "footnoted", careless)
+    with pytest.raises(AssertionError):
+        await _is_inert(SURFACES["why"], [payload])
+
+
+@pytest.mark.promise
 @pytest.mark.parametrize("name", ["choice", "why", "list", "lines"])
 async def test_every_naughty_string_can_be_shown(name: str) -> None:
     app = Fired()
@@ -273,9 +300,12 @@ BRACKETS = st.text(st.sampled_from("[]\\/@=' ()$clink.app\n"), max_size=60)
 @given(BRACKETS, BRACKETS)
 @settings(max_examples=1_000, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_brackets_stay_what_they_are(text: str, word: str) -> None:
-    for made in (content(text), content(text, "bold"), highlight(text, [word])):
+    for made in (content(text), content(text, "bold")):
         assert made.plain == clean(text)
         assert {str(span.style) for span in made.spans} <= {"bold"}
+    noted = footnoted(text, {707: [word]})
+    assert noted.plain.replace("[707]", "") == clean(text)
+    assert {str(span.style) for span in noted.spans} <= {"bold", "bold underline"}
 
 
 # -- no other way to a widget -------------------------------------------------------------------
@@ -283,7 +313,8 @@ def test_brackets_stay_what_they_are(text: str, word: str) -> None:
 UI = Path(carerespond.ui.__file__).parent
 _MAKERS = {
     "content",
-    "highlight",
+    "footnoted",
+    "card_content",
     "Content",
     "help_content",
     "changes_content",

@@ -111,7 +111,7 @@ class Walker:
         self.ask("F", "Search every stored post", "yak", "search: yak")  # from the network
         inbox.stir("\r")
         inbox.press("JK")
-        self.look("w", "Triage sorts")
+        self.look("w", "WHY  @")
         self.look("o", "The post's address")
         inbox.press("yY", "copied, if")
         self.answer()

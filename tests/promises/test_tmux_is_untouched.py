@@ -94,7 +94,7 @@ def _troubles(place: Place, folder: Path, moves: int, patience: float) -> list[s
             terminal("send-keys", "j")
             shown.append(terminal.shows(partial(ne, before), patience))
         terminal("send-keys", "w")
-        shown.append(terminal.shows(lambda screen: "Triage sorts" in screen, patience))
+        shown.append(terminal.shows(lambda screen: "WHY  @" in screen, patience))
         if (title := terminal("display-message", "-p", "#{pane_title}").strip()) != TITLE:
             troubles.append(f"title {title!r}")
         if buffers := terminal("list-buffers"):

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -291,6 +292,7 @@ def _seat(
         report,
         theme=choose_theme(house.config.theme, {"COLORTERM": "truecolor"}, None),
         look_only=look_only,
+        rules=cache(partial(wiring.load_triage, house.config)),
     )
     return Terminal(house, CarerespondApp(desk, preview=preview), crew, working, reports)
 

@@ -18,6 +18,7 @@ from textual.widgets import Input, Static, TextArea
 from carerespond.domain.errors import ConfigError, NotKeptError, StorageError
 from carerespond.domain.models import Draft, DraftKind
 from carerespond.domain.privacy import Finding
+from carerespond.domain.safety import SafetyCard
 from carerespond.domain.text import ELLIPSIS
 from carerespond.ui.commands import (
     BROWSE,
@@ -79,6 +80,7 @@ class Writing:
         self.draft = Draft(1, "Priya", DraftKind.PUBLIC, "", "", NOW, NOW, 1)
         self.title, self.words, self.route = "PUBLIC reply to @rose", "[/ lost my letter", ""
         self.limit, self.price, self.then = 280, "", "review and send"
+        self.safety: Sequence[SafetyCard] = ()
         self.kept: list[str] = []
 
     async def save(self, text: str) -> None:

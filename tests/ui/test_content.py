@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from zoneinfo import ZoneInfo
@@ -11,7 +12,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from carerespond.domain.text import clean, one_line
-from carerespond.ui.content import ago, cells, clock, column, content, fit, highlight
+from carerespond.ui.content import ago, cells, clock, column, content, fit, footnoted
 
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 LONDON = ZoneInfo("Europe/London")
@@ -55,7 +56,7 @@ class Boards(App[None]):
     def compose(self) -> ComposeResult:
         for text in self.texts:
             yield Static(content(text, "bold $error"), classes="post")
-            yield Static(highlight(text, ["text", "[/", "click"]), classes="post")
+            yield Static(footnoted(text, {1: ["text"], 2: ["[/", "click"]}), classes="post")
             yield Static(Content(fit(text, 30)), classes="post")
 
 
@@ -89,19 +90,52 @@ def test_a_line_never_takes_more_columns_than_it_may(text: str, width: int) -> N
         assert cell_len(column(text, width)) == width
 
 
-@given(hostile, hostile)
-def test_what_is_marked_is_the_text_itself(text: str, word: str) -> None:
-    made = highlight(text, [word])
-    assert made.plain == clean(text)
-    for span in made.spans:
-        assert span.end - span.start == len(clean(word))
-        assert span.end <= len(made.plain)
+@given(hostile, st.lists(hostile, max_size=3))
+@example("\u2764\ufe0f x", ["\u2764"])
+def test_what_is_marked_is_the_text_itself_with_numbers_between(
+    text: str, words: list[str]
+) -> None:
+    made = footnoted(text, {700 + at: [word] for at, word in enumerate(words)})
+    assert re.sub(r"\[70[0-2]\]", "", made.plain) == re.sub(r"\[70[0-2]\]", "", clean(text))
+    assert all(0 <= span.start <= span.end <= len(made.plain) for span in made.spans)
 
 
-def test_words_stand_out_in_any_case_the_longest_first() -> None:
-    made = highlight("Pain and PAIN relief, brackets [/x]", ["pain", "pain relief", "[/x]", " "])
-    marked = [made.plain[span.start : span.end] for span in made.spans]
-    assert marked == ["Pain", "PAIN relief", "[/x]"]
+def _marked(text: str, notes: dict[int, list[str]]) -> tuple[str, list[str]]:
+    made = footnoted(text, notes)
+    lined = [made.plain[one.start : one.end] for one in made.spans if "underline" in str(one.style)]
+    return made.plain, lined
+
+
+@pytest.mark.parametrize(
+    ("text", "notes", "shown", "lined"),
+    [
+        ("Pain and PAIN.", {2: ["pain"]}, "Pain[2] and PAIN[2].", ["Pain", "PAIN"]),
+        ("so painful", {1: ["pain"]}, "so pain[1]ful", ["pain"]),  # nowhere a word of its own
+        ("painful pain", {1: ["pain"]}, "painful pain[1]", ["pain"]),
+        ("left in\n pain", {1: ["in pain"]}, "left in\n pain[1]", ["in\n pain"]),
+        ("a b c", {1: ["a b"], 2: ["b c"]}, "a b[1] c[2]", ["a ", "b", " c"]),
+        ("no one", {1: ["no one"], 2: ["one"]}, "no one[1][2]", ["no ", "one"]),
+        ("long words here", {1: ["long wo\u2026"]}, "long wo[1]rds here", ["long wo"]),
+        (
+            "see [/x] or (a|b",
+            {1: ["[/x]"], 2: ["(a|b"]},
+            "see [/x][1] or (a|b[2]",
+            ["[/x]", "(a|b"],
+        ),
+        ("ok \u2764\ufe0f yes", {1: ["\u2764"]}, "ok \u2764\ufe0f[1] yes", ["\u2764\ufe0f"]),
+        ("nothing", {1: ["else"], 2: [" "], 3: []}, "nothing", []),
+        ("", {1: ["x"]}, "", []),
+    ],
+)
+def test_words_are_underlined_and_carry_their_numbers(
+    text: str, notes: dict[int, list[str]], shown: str, lined: list[str]
+) -> None:
+    assert _marked(text, notes) == (shown, lined)
+
+
+def test_a_word_repeated_without_end_costs_little() -> None:
+    made = footnoted("rude? " * 4_000, {1: ["rude"], 2: ["?"]})
+    assert made.plain.count("[1]") == made.plain.count("[2]") == 8
 
 
 @pytest.mark.parametrize(

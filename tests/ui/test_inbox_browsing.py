@@ -323,7 +323,7 @@ async def test_the_palette_runs_what_is_chosen_by_name(house: House) -> None:
         for key, words, then in [
             ("colon", "star", "star @dee_dee"),
             ("ctrl+p", "last case", ""),
-            ("colon", "why", "Triage sorts"),
+            ("colon", "why", "WHY @"),
         ]:
             await terminal.press(key)
             await terminal.sees("Enter takes it")

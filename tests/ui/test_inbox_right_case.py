@@ -28,7 +28,11 @@ async def test_what_was_asked_about_a_case_is_done_to_that_case(
         await terminal.sees(f"@{asked}")
         await arrive(house, terminal, "newcomer")
         await terminal.press(keys[1])
+        await terminal.sees(f"@{asked}: possible danger. Really")
+        await arrive(house, terminal, "latecomer")
+        await terminal.press("Y")
         await terminal.until(lambda: state(house, asked) != "open")
+        assert state(house, "latecomer") == "open"
         assert state(house, "newcomer") == "open"
 
 
@@ -40,8 +44,12 @@ async def test_a_case_that_a_colleague_closes_meanwhile_does_not_pass_its_fate_o
         asked = asha.who
         await asha.press("e")
         await bryn.press("e", "n")
+        await bryn.sees("possible danger. Really")
+        await bryn.press("Y")
         await asha.until(lambda: state(house, asked) == "done")
         await asha.press("n")
+        await asha.sees(f"The case of @{asked} is held as urgent")
+        await asha.press("Y")
         await asha.sees("done")
         closed = house.rows("SELECT handle FROM cases WHERE state = 'done'")
         assert closed == [(asked,)]
