@@ -66,9 +66,12 @@ async def _listen(home: Home, config: Config) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopped.set)
     try:
+        assessor = wiring.make_assessor(config, wiring.utc_now)
         listener = wiring.make_listener(
-            database, config, crew.networks, session, wiring.utc_now, say
+            database, config, crew.networks, session, wiring.utc_now, say, assessor=assessor
         )
+        resorting = wiring.make_resorting(database, config, wiring.utc_now, assessor)
+        resorting.tell(say)
         wiring.open_networks(home, config, database, wiring.utc_now, wiring.Door(), crew)
         for problem in crew.unusable:
             complain(f"carerespond: {problem}")
@@ -76,6 +79,7 @@ async def _listen(home: Home, config: Config) -> int:
             return 2
         say(f"Listening to {len(config.searches)} saved searches; Ctrl-C ends it.")
         crew.begin(listener.run(), failed)
+        crew.begin(resorting.run(), failed)
         await stopped.wait()
     finally:
         await crew.stop()

@@ -8,10 +8,10 @@ import subprocess
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from carerespond.config import Config, Home, lexicon_texts, rules_texts
+from carerespond.config import Config, Home, lexicon_texts
+from carerespond.config.own_rules import rule_documents, rule_paths
 from carerespond.domain.errors import CarerespondError
 from carerespond.domain.models import Charge, Gap, Source, Spend
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from carerespond.services.assessing import Assessor
     from carerespond.services.importer import Importer
     from carerespond.services.listener import Listener
+    from carerespond.services.resorting import Resorting
     from carerespond.storage.database import Database, Transaction
     from carerespond.storage.sqlite import SqliteDatabase
     from carerespond.ui.desk import Working
@@ -35,21 +36,19 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def load_triage(config: Config) -> "Rules":
+def load_triage(config: Config, own: tuple[str, str] | None = None) -> "Rules":
     """The triage rules: those shipped, then the team's own languages, words and weights.
+
+    Args:
+        config: Which files of the team's own there are.
+        own: Text and name of what to read in place of the team's own file.
 
     Raises:
         ConfigError: A file of the team's own is wrong; names the place.
     """
     from carerespond.domain.rulebook import read_rules
 
-    return read_rules(rules_texts(_own_rules(config)), lexicon_texts())
-
-
-def _own_rules(config: Config) -> tuple[Path, ...]:
-    """The team's own rules files; the one beside the configuration need not be there."""
-    is_wanted = config.rules_file is not None or config.own_rules.exists()
-    return (*config.language_files, *((config.own_rules,) if is_wanted else ()))
+    return read_rules(rule_documents(config, own), lexicon_texts())
 
 
 def check_rules(config: Config) -> None:
@@ -58,7 +57,7 @@ def check_rules(config: Config) -> None:
     Raises:
         ConfigError: A file is wrong; names the place.
     """
-    if _own_rules(config):
+    if config.language_files or config.rules_file is not None or config.own_rules.exists():
         load_triage(config)
 
 
@@ -229,6 +228,21 @@ def make_assessor(config: Config, now: Now) -> "Assessor":
     return Assessor(load_triage(config), config, now)
 
 
+def make_resorting(
+    database: "Database", config: Config, now: Now, assessor: "Assessor"
+) -> "Resorting":
+    """What follows when the rules change."""
+    from carerespond.services.resorting import Resorting
+
+    return Resorting(
+        database,
+        assessor,
+        load=lambda: load_triage(config),
+        files=rule_paths(config),
+        now=now,
+    )
+
+
 def make_listener(
     database: "Database",
     config: Config,
@@ -236,6 +250,8 @@ def make_listener(
     session: str,
     now: Now,
     tell: Callable[[str], None] = lambda _: None,
+    *,
+    assessor: "Assessor | None" = None,
 ) -> "Listener":
     """The listener of this session.
 
@@ -244,7 +260,7 @@ def make_listener(
     """
     from carerespond.services.listener import Listener
 
-    assessor = make_assessor(config, now)
+    assessor = assessor or make_assessor(config, now)
     return Listener(
         database, networks, config, session=session, now=now, assessor=assessor, tell=tell
     )
@@ -298,7 +314,9 @@ async def start_working(
     from carerespond.services.sender import Sender
     from carerespond.ui.desk import Working
 
-    listener = make_listener(database, config, crew.networks, session, now)
+    assessor = make_assessor(config, now)
+    listener = make_listener(database, config, crew.networks, session, now, assessor=assessor)
+    resorting = make_resorting(database, config, now, assessor)
     open_networks(home, config, database, now, door, crew)
     charge = charger(config)
     presence = Presence(
@@ -335,6 +353,7 @@ async def start_working(
     await presence.keep()
     crew.begin(sender.run(), failed)
     crew.begin(listener.run(), failed)
+    crew.begin(resorting.run(), failed)
 
     async def aclose() -> None:
         await crew.stop()
@@ -342,7 +361,7 @@ async def start_working(
         for network in crew.networks.values():
             await network.aclose()
 
-    return Working(composer, finder, ears, aclose)
+    return Working(composer, finder, ears, resorting, aclose)
 
 
 def charger(

@@ -138,6 +138,11 @@ class Assessment:
     label: str = "other"
     is_pinned: bool = False
 
+    @property
+    def pressing(self) -> tuple[bool, int, float]:
+        """Higher is more pressing: of a case's posts the highest says where the case stands."""
+        return (self.is_pinned, -self.priority, self.score)
+
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:

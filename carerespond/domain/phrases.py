@@ -156,6 +156,13 @@ class Phrases:
         pieces = {_piece(phrase) for phrase in phrases}
         self._pieces = sorted(pieces, key=lambda one: (-len(one.source), one.source))
 
+    def __eq__(self, other: object) -> bool:
+        """Whether they find the same."""
+        return isinstance(other, Phrases) and self._pieces == other._pieces
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._pieces))
+
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """All of them, with the space before and not the one after."""

@@ -6,17 +6,17 @@ a post without a flag still has to be seen by a person.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from carerespond.domain.models import Assessment, Post, Priority, Reason
-from carerespond.domain.phrases import Words, words_of
+from carerespond.domain.phrases import PhraseIndex, Words, words_of
 from carerespond.domain.rulebook import Group, Language, Rules, load_rules
 from carerespond.domain.text import one_line
 from carerespond.domain.tone import tone_of
 
-__all__ = ["Context", "Rules", "assess", "load_rules", "misfits"]
+__all__ = ["Context", "Rules", "assess", "load_rules", "may_differ", "misfits"]
 
 _WORDS_SHOWN = 4
 _WORD_LONGEST = 60
@@ -85,7 +85,7 @@ def assess(post: Post, rules: Rules, context: Context = _NO_CONTEXT) -> Assessme
     """
     words = words_of(post.text)
     foreign = _foreign(words, post.lang, rules)
-    found = _matches(post, words, rules, foreign)
+    found = _matches(_linked(post, words), rules, foreign)
     strength = _strength(found)
     reasons = [_reason(group, said) for group, said in found]
     if foreign is None:
@@ -107,6 +107,34 @@ def assess(post: Post, rules: Rules, context: Context = _NO_CONTEXT) -> Assessme
     )
 
 
+def may_differ(before: Rules, after: Rules) -> Callable[[Post], bool]:
+    """Tells the posts that two sets of rules may assess otherwise; for all others they agree.
+
+    A group says nothing of a post in which none of its phrases stands.
+    """
+    if _beside_groups(before) != _beside_groups(after):
+        return lambda _: True
+    old = {group.group_id: group for group in before.groups}
+    new = {group.group_id: group for group in after.groups}
+    names = sorted({*old, *new})
+    changed = [name for name in names if old.get(name) != new.get(name)]
+    phrases = [rules[name].phrases for name in changed for rules in (old, new) if name in rules]
+    index = PhraseIndex(phrases)
+    return lambda post: bool(index.spans(_linked(post, words_of(post.text))))
+
+
+def _beside_groups(rules: Rules) -> tuple[object, ...]:
+    return (
+        rules.panes,
+        rules.labels,
+        rules.tone,
+        rules.length,
+        rules.context,
+        rules.languages,
+        rules.lexicon,
+    )
+
+
 def misfits(rules: Rules) -> list[str]:
     """Sentences of the rules file that do not do what it says of them; empty when all do."""
     wrong = []
@@ -123,11 +151,14 @@ def misfits(rules: Rules) -> list[str]:
 # -- the words ---------------------------------------------------------------------------------
 
 
-def _matches(
-    post: Post, words: Words, rules: Rules, foreign: Language | None
-) -> list[tuple[Group, list[str]]]:
+def _linked(post: Post, words: Words) -> Words:
+    """The words of a post, with the link that the network took out of them."""
     if post.has_link and "<link>" not in words.plain:
-        words = Words(words.plain + "<link> ", words.raw, words.starts, words.spans)
+        return Words(words.plain + "<link> ", words.raw, words.starts, words.spans)
+    return words
+
+
+def _matches(words: Words, rules: Rules, foreign: Language | None) -> list[tuple[Group, list[str]]]:
     found = [
         (group, said)
         for place, spans in sorted(rules.index.spans(words).items())

@@ -32,8 +32,26 @@ class Assessor:
 
     def __call__(self, post: Post) -> Assessment:
         """Where the post goes and why."""
+        return self.by(self._rules, post)
+
+    def by(self, rules: Rules, post: Post) -> Assessment:
+        """Where the post would go by other rules."""
         # Waiting is left out: a stored score must mean the same tomorrow; lateness has its column.
-        return assess(post, self._rules, Context(service_names=tuple(self._names)))
+        return assess(post, rules, Context(service_names=tuple(self._names)))
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of this moment."""
+        return self._rules
+
+    @property
+    def mark(self) -> str:
+        """The mark of the rules of this moment."""
+        return self._rules.mark
+
+    def use(self, rules: Rules) -> None:
+        """Go by other rules from here on."""
+        self._rules = rules
 
     def service(self, post: Post) -> str | None:
         """Which service the words name; the longest name wins, None when none is named."""

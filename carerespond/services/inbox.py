@@ -69,6 +69,7 @@ class FeedBatch:
     sources: bool = False
     ledger: bool = False
     drafts: bool = False
+    rules: bool = False
     everything: bool = False
 
 
@@ -452,6 +453,8 @@ def _take_in(batch: FeedBatch, kind: str, case_id: int | None) -> None:
             batch.ledger = True
         case "draft":
             batch.drafts = True
+        case "rules":
+            batch.rules = True
         case _:
             pass
 

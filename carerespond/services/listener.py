@@ -35,7 +35,7 @@ from carerespond.domain.errors import (
 )
 from carerespond.domain.models import Assessment, Health, Post, Source, Spend
 from carerespond.networks.base import Network, Page
-from carerespond.storage import duty, ledger, posts, sources
+from carerespond.storage import duty, ledger, placing, posts, sources
 from carerespond.storage.database import Database, Transaction
 from carerespond.storage.sources import Wanted
 
@@ -70,6 +70,11 @@ _HEALTH: tuple[tuple[type[NetworkError], Health], ...] = (
 
 class Assess(Protocol):
     """Where a post goes, and which of our services it names."""
+
+    @property
+    def mark(self) -> str:
+        """Tells the rules of this moment from others."""
+        ...
 
     def __call__(self, post: Post) -> Assessment:
         """Where it goes and why."""
@@ -351,12 +356,19 @@ class Listener:
 
     async def _take_in(self, one: _Round, page: Page, *, is_at_cap: bool) -> bool:
         """Store a page; whether it was the round's last."""
-        assessed = [
-            (post, self._assessor(post), self._assessor.service(post)) for post in page.posts
-        ]
-        return await self._database.write(
-            lambda tx: self._store(tx, one, page, assessed, is_at_cap=is_at_cap)
-        )
+        mark, assessed = self._assessor.mark, self._assess(page)
+
+        def work(tx: Transaction) -> bool:
+            # Other rules since: whoever places all cases by them has not seen this page.
+            is_stale = self._assessor.mark != mark
+            placing.note(tx, self._assessor.mark)
+            ready = self._assess(page) if is_stale else assessed
+            return self._store(tx, one, page, ready, is_at_cap=is_at_cap)
+
+        return await self._database.write(work)
+
+    def _assess(self, page: Page) -> list[posts.Assessed]:
+        return [(post, self._assessor(post), self._assessor.service(post)) for post in page.posts]
 
     async def _ask(self, one: _Round, cursor: str | None, token: str | None) -> Page:
         start_at = None if cursor else self._now() - REACH

@@ -181,11 +181,11 @@ class _Storing:
                     case.case_id,
                 ),
             )
-            self._write_again(case, assessment)
+            self._write_again(case, assessment, post_row)
         else:
             self._weigh(case, assessment)
 
-    def _write_again(self, case: _Open, assessment: Assessment) -> None:
+    def _write_again(self, case: _Open, assessment: Assessment, post_row: int) -> None:
         """They wrote after us, or after we had closed the case: it is open again.
 
         A muted case stays as it is, unless somebody may be in danger.
@@ -203,6 +203,9 @@ class _Storing:
         if was_closed:
             # What they wrote before has been seen to: the new words alone say how urgent it is.
             case.set_by = None
+            self._tx.execute(
+                "UPDATE cases SET counts_from = ? WHERE case_id = ?", (post_row, case.case_id)
+            )
             self._place(case, assessment)
         else:
             self._weigh(case, assessment)
@@ -210,7 +213,7 @@ class _Storing:
     def _weigh(self, case: _Open, assessment: Assessment) -> None:
         """The most pressing of an open case's posts says where it stands."""
         stands = (case.is_pinned, -case.priority, case.score)
-        if (assessment.is_pinned, -assessment.priority, assessment.score) > stands:
+        if assessment.pressing > stands:
             self._place(case, assessment)
 
     def _place(self, case: _Open, assessment: Assessment) -> None:
@@ -283,9 +286,9 @@ class _Storing:
         post_row = self._tx.insert(
             "INSERT INTO posts (network, post_id, version_id, author_id, handle, name, followers,"
             " is_protected, receives_dm, text, url, lang, created_at, in_reply_to, conversation,"
-            " mentions_us, quotes_us, is_ours, is_edited, has_link, reply_settings, likes, reposts,"
-            " replies, first_seen_at, case_id, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-            " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " mentions_us, quotes_us, is_ours, is_edited, is_repost, has_link, reply_settings,"
+            " likes, reposts, replies, first_seen_at, case_id, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
+            " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 post.network,
                 storable(post.post_id),
@@ -306,6 +309,7 @@ class _Storing:
                 post.quotes_us,
                 post.is_ours,
                 post.is_edited,
+                post.is_repost,
                 post.has_link,
                 storable(post.reply_settings),
                 post.likes,
@@ -437,14 +441,15 @@ def _open(network: str, threads: Sequence[str]) -> Query[tuple[tuple[str, str], 
     )
 
 
-_POST = (
+POST_COLUMNS = (
     "network, post_id, author_id, handle, name, followers, is_protected, receives_dm, text,"
     " created_at, version_id, url, lang, in_reply_to, conversation, mentions_us, quotes_us,"
-    " is_ours, is_edited, has_link, reply_settings, likes, reposts, replies"
+    " is_ours, is_edited, has_link, reply_settings, likes, reposts, replies, is_repost"
 )
 
 
-def _as_post(row: Row) -> Post:
+def as_post(row: Row) -> Post:
+    """A post of `POST_COLUMNS`; `raw` is left empty."""
     author = Author(
         row[0],
         row[2],
@@ -474,6 +479,7 @@ def _as_post(row: Row) -> Post:
         likes=row[21],
         reposts=row[22],
         replies=row[23],
+        is_repost=bool(row[24]),
     )
 
 
@@ -483,10 +489,10 @@ def thread(network: str, conversation: str) -> Query[Post]:
     `raw` is left empty.
     """
     return Query(
-        f"SELECT {_POST} FROM posts WHERE network = ? AND conversation = ?"  # noqa: S608
+        f"SELECT {POST_COLUMNS} FROM posts WHERE network = ? AND conversation = ?"  # noqa: S608
         " AND deleted_at IS NULL ORDER BY created_at, post_row",
         (network, conversation),
-        _as_post,
+        as_post,
     )
 
 

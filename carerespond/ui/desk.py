@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from carerespond.services.composer import Composer
     from carerespond.services.finder import Finder
     from carerespond.services.inbox import Inbox
+    from carerespond.services.resorting import Resorting
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class Working:
     composer: "Composer"
     finder: "Finder"
     listening: Listening
+    resorting: "Resorting"
     aclose: Callable[[], Awaitable[None]]
 
 
