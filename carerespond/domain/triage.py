@@ -85,7 +85,7 @@ def assess(post: Post, rules: Rules, context: Context = _NO_CONTEXT) -> Assessme
     """
     words = words_of(post.text)
     foreign = _foreign(words, post.lang, rules)
-    found = _matches(_linked(post, words), rules, foreign)
+    found = _matches(_linked(words, has_link=post.has_link), rules, foreign)
     strength = _strength(found)
     reasons = [_reason(group, said) for group, said in found]
     if foreign is None:
@@ -107,20 +107,26 @@ def assess(post: Post, rules: Rules, context: Context = _NO_CONTEXT) -> Assessme
     )
 
 
-def may_differ(before: Rules, after: Rules) -> Callable[[Post], bool]:
+Differs = Callable[[str, bool], bool]
+
+
+def may_differ(before: Rules, after: Rules) -> Differs:
     """Tells the posts that two sets of rules may assess otherwise; for all others they agree.
 
     A group says nothing of a post in which none of its phrases stands.
+
+    Returns:
+        Given a post's text and whether it has a link, False when both say the same of it.
     """
     if _beside_groups(before) != _beside_groups(after):
-        return lambda _: True
+        return lambda text, has_link: True  # noqa: ARG005
     old = {group.group_id: group for group in before.groups}
     new = {group.group_id: group for group in after.groups}
     names = sorted({*old, *new})
     changed = [name for name in names if old.get(name) != new.get(name)]
     phrases = [rules[name].phrases for name in changed for rules in (old, new) if name in rules]
     index = PhraseIndex(phrases)
-    return lambda post: bool(index.spans(_linked(post, words_of(post.text))))
+    return lambda text, has_link: bool(index.spans(_linked(words_of(text), has_link=has_link)))
 
 
 def _beside_groups(rules: Rules) -> tuple[object, ...]:
@@ -151,9 +157,9 @@ def misfits(rules: Rules) -> list[str]:
 # -- the words ---------------------------------------------------------------------------------
 
 
-def _linked(post: Post, words: Words) -> Words:
+def _linked(words: Words, *, has_link: bool) -> Words:
     """The words of a post, with the link that the network took out of them."""
-    if post.has_link and "<link>" not in words.plain:
+    if has_link and "<link>" not in words.plain:
         return Words(words.plain + "<link> ", words.raw, words.starts, words.spans)
     return words
 

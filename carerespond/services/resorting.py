@@ -16,18 +16,19 @@ from carerespond.config.own_rules import state_of
 from carerespond.domain.errors import CarerespondError, ConfigError
 from carerespond.domain.models import Assessment, Post
 from carerespond.domain.rulebook import Rules
-from carerespond.domain.triage import may_differ
+from carerespond.domain.triage import Differs, may_differ
 from carerespond.services.assessing import Assessor
 from carerespond.storage import placing
 from carerespond.storage.database import Database, Transaction
 from carerespond.storage.watching import FileWatcher
 
 BATCH = 200  # cases in a transaction
+MANY = 1_000  # cases looked through at once
 SETTLE_SECONDS = 0.05  # editors write, move and remove several files for one change
 LOOK_SECONDS = 60.0  # where the kernel does not tell
 
 Counted = Sequence[tuple[int, int, Post]]
-Judge = Callable[[Post], Assessment]
+Known = Mapping[int, tuple[Post, Assessment]]
 
 
 class Resorting:
@@ -164,64 +165,58 @@ class Resorting:
 
         stood_by, case_ids = await self._database.write(begin)
         known = {rules.mark} if before is None else {rules.mark, before.mark}
-        differs = may_differ(before, rules) if before and stood_by <= known else _always
+        differs = may_differ(before, rules) if before and stood_by <= known else None
         moved = 0
-        for start in range(0, len(case_ids), BATCH):
-            part = case_ids[start : start + BATCH]
-            found = await self._database.fetch(placing.counted(part))
-            assessed = await asyncio.to_thread(self._assessed, found, differs)
-            moved += await self._database.write(_placing(part, assessed, self._judge(rules), now()))
+        for part in _parts(case_ids, MANY):
+            for few in _parts(await self._touched(part, differs), BATCH):
+                found = await self._database.fetch(placing.counted(few))
+                assessed = await asyncio.to_thread(self._assessed, rules, found)
+                moved += await self._database.write(self._placing(few, assessed, rules))
         await self._database.write(lambda tx: placing.end(tx, rules.mark, stood_by, now()))
         return moved
 
-    def _judge(self, rules: Rules) -> Judge:
-        return lambda post: self._assessor.by(rules, post)
+    async def _touched(self, case_ids: Sequence[int], differs: Differs | None) -> Sequence[int]:
+        """Those of the cases of which the rules may say something else than before."""
+        if differs is None:
+            return case_ids
+        found = await self._database.fetch(placing.texts(case_ids))
 
-    def _assessed(
-        self, found: Counted, differs: Callable[[Post], bool]
-    ) -> "dict[int, tuple[Post, Assessment]]":
-        """What the rules say of all posts of the cases of which they may say something else."""
-        judge = self._judge(self._assessor.rules)
-        touched = {case_id for case_id, _, post in found if differs(post)}
-        return {row: (post, judge(post)) for case_id, row, post in found if case_id in touched}
+        def touched() -> set[int]:
+            return {case_id for case_id, text, has_link in found if differs(text, has_link)}
+
+        present = await asyncio.to_thread(touched)
+        return [case_id for case_id in case_ids if case_id in present]
+
+    def _assessed(self, rules: Rules, found: Counted) -> dict[int, tuple[Post, Assessment]]:
+        """What the rules say of posts, by post_row."""
+        return {row: (post, self._assessor.by(rules, post)) for _, row, post in found}
+
+    def _placing(
+        self, case_ids: Sequence[int], assessed: Known, rules: Rules
+    ) -> Callable[[Transaction], int]:
+        """A transaction that places cases; what has come or changed since is assessed inside it."""
+
+        def judge(row: int, post: Post) -> Assessment:
+            then, assessment = assessed.get(row, (None, None))
+            return assessment if assessment and then == post else self._assessor.by(rules, post)
+
+        def work(tx: Transaction) -> int:
+            found: dict[int, list[Assessment]] = {}
+            for case_id, row, post in tx.fetch(placing.counted(case_ids)):
+                found.setdefault(case_id, []).append(judge(row, post))
+            pressing = {case_id: most_pressing(own) for case_id, own in found.items()}
+            return len(placing.place(tx, pressing, self._now()))
+
+        return work
 
 
-def _placing(
-    case_ids: Sequence[int],
-    assessed: Mapping[int, tuple[Post, Assessment]],
-    judge: Judge,
-    now: datetime,
-) -> Callable[[Transaction], int]:
-    """A transaction that places cases; what has come or changed since is assessed inside it."""
-
-    def work(tx: Transaction) -> int:
-        by_case: dict[int, list[tuple[int, Post]]] = {}
-        for case_id, row, post in tx.fetch(placing.counted(case_ids)):
-            by_case.setdefault(case_id, []).append((row, post))
-        pressing = {
-            case_id: most_pressing(_known(assessed, row, post) or judge(post) for row, post in own)
-            for case_id, own in by_case.items()
-            if any(row in assessed for row, _ in own)
-        }
-        return len(placing.place(tx, pressing, now))
-
-    return work
-
-
-def _known(
-    assessed: Mapping[int, tuple[Post, Assessment]], row: int, post: Post
-) -> Assessment | None:
-    then, assessment = assessed.get(row, (None, None))
-    return assessment if then == post else None
+def _parts(case_ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (case_ids[start : start + size] for start in range(0, len(case_ids), size))
 
 
 def most_pressing(assessments: Iterable[Assessment]) -> Assessment:
     """The assessment that says where a case stands; of equals the first to arrive."""
     return max(assessments, key=lambda one: one.pressing)  # `max` keeps the first of equals
-
-
-def _always(_: Post) -> bool:
-    return True
 
 
 def _watcher(files: Sequence[Path]) -> FileWatcher | None:

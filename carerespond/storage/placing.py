@@ -105,6 +105,17 @@ def counted(case_ids: Sequence[int]) -> Query[tuple[int, int, Post]]:
     )
 
 
+def texts(case_ids: Sequence[int]) -> Query[tuple[int, str, bool]]:
+    """The words of the posts of `counted`, and whether a link goes with them, by case."""
+    return Query(
+        "SELECT case_id, text, has_link FROM posts"
+        " WHERE case_id IN (SELECT value FROM json_each(?)) AND post_row >="
+        " (SELECT counts_from FROM cases WHERE cases.case_id = posts.case_id)",
+        (json.dumps(list(case_ids)),),
+        lambda row: (row[0], row[1], bool(row[2])),
+    )
+
+
 def place(tx: Transaction, found: Mapping[int, Assessment], now: datetime) -> list[Stand]:
     """Put cases where an assessment says, and say so on the feed.
 

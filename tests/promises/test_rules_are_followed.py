@@ -240,7 +240,7 @@ ONE = (1.0,) * 8
 LOUD = (7.0,) * 8
 FIRST = Page(((1, 1, ("rude", "fire"), 1, False),))
 SECOND = Page(((1, 1, ("tea",), 2, False),))
-CLOSED_BETWEEN = [FIRST, Verb("done", 1), SECOND]
+CLOSED_BETWEEN: list[Page | Verb] = [FIRST, Verb("done", 1), SECOND]
 QUIET, STRICT = rules_of(ONE, pin="sale"), rules_of(LOUD, pin="fire")
 
 
@@ -248,7 +248,7 @@ QUIET, STRICT = rules_of(ONE, pin="sale"), rules_of(LOUD, pin="fire")
     ("name", "bug", "day"),
     [
         ("most_pressing", lambda found: list(found)[-1], [FIRST, SECOND]),
-        ("may_differ", lambda before, after: lambda post: "tea" in post.text, [FIRST]),
+        ("may_differ", lambda before, after: lambda text, link: "tea" in text, [FIRST]),
     ],
     ids=["the newest post alone counts", "a changed group is overlooked"],
 )

@@ -40,15 +40,17 @@ async def test_an_edited_rule_sorts_the_inbox_with_the_cursor_on_its_case(
         await terminal.sees("the rules have changed: 1 case moves")
         await moved(terminal, "ola_b", Priority.TODAY)
         await terminal.until(
-            lambda: terminal.app.current is not None
-            and terminal.app.current.priority is Priority.TODAY
+            lambda: (
+                terminal.app.current is not None and terminal.app.current.priority is Priority.TODAY
+            )
         )
         await terminal.is_at("ola_b")
         own(house).unlink()
         await terminal.until(lambda: house.case("ola_b", "priority") == before)
         await terminal.until(
-            lambda: terminal.app.current is not None
-            and (int(terminal.app.current.priority),) == before
+            lambda: (
+                terminal.app.current is not None and (int(terminal.app.current.priority),) == before
+            )
         )
         await terminal.is_at("ola_b")
 
@@ -59,8 +61,7 @@ async def test_every_terminal_follows(house: House) -> None:
         own(house).write_text(DOG)
         await moved(asha, "ola_b", Priority.TODAY)
         await bryn.until(
-            lambda: bryn.app.current is not None
-            and bryn.app.current.priority is Priority.TODAY
+            lambda: bryn.app.current is not None and bryn.app.current.priority is Priority.TODAY
         )
         await bryn.is_at("ola_b")
 
@@ -71,7 +72,9 @@ async def test_a_new_post_is_placed_by_the_new_rules(house: House) -> None:
         await moved(terminal, "ola_b", Priority.TODAY)
         await house.post("new_one", "@StElsewhere is my guide dog allowed")
         await terminal.press("comma", "c")
-        await terminal.until(lambda: house.rows("SELECT 1 FROM cases WHERE handle = 'new_one'") != [])
+        await terminal.until(
+            lambda: house.rows("SELECT 1 FROM cases WHERE handle = 'new_one'") != []
+        )
         assert house.case("new_one", "priority") == (int(Priority.TODAY),)
 
 
