@@ -13,6 +13,7 @@ from carerespond.domain.text import clean
 
 EXIT_WRONG = 2  # wrong use or configuration
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
+_TEN_YEARS = 3_660
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -76,6 +77,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_practice(commands)
     _add_daily(commands)
     _add_data(commands)
+    _add_rules(commands)
     _add_setup(commands)
     return parser
 
@@ -157,6 +159,44 @@ def _add_data(commands: _Commands) -> None:
         "importing a file twice changes nothing.",
     )
     parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
+
+
+def _add_rules(commands: _Commands) -> None:
+    rules = commands.add_parser(
+        "rules",
+        help="check the rules of triage, or see what others would move",
+        description="Check the rules of triage, or see what others would move.",
+    )
+    kinds = rules.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    tried = _add(
+        kinds,
+        "try",
+        "rules:try_rules",
+        "show which cases would move if a file were the team's own rules",
+        "carerespond rules try new-rules.toml --days 7\n\nNothing is changed.",
+    )
+    tried.add_argument("file", metavar="FILE", help="a rules file (docs/triage.md)")
+    tried.add_argument(
+        "--days", type=_days, default=30.0, metavar="N", help="how far back to look (default 30)"
+    )
+    checked = _add(
+        kinds,
+        "check",
+        "rules:check_rules",
+        "read all rules and try every sentence that they must match",
+        "carerespond rules check\n\nExit codes: 0 right, 2 wrong.",
+    )
+    checked.add_argument(
+        "file", metavar="FILE", nargs="?", help="a file to read in place of the team's own rules"
+    )
+
+
+def _days(text: str) -> float:
+    """A number of days, at most ten years."""
+    days = float(text)
+    if not 0 < days <= _TEN_YEARS:
+        raise ValueError
+    return days
 
 
 def _add_setup(commands: _Commands) -> None:

@@ -16,7 +16,7 @@ from carerespond.domain.rulebook import Group, Language, Rules, load_rules
 from carerespond.domain.text import one_line
 from carerespond.domain.tone import tone_of
 
-__all__ = ["Context", "Rules", "assess", "load_rules", "may_differ", "misfits"]
+__all__ = ["Context", "Rules", "assess", "fires", "load_rules", "may_differ", "misfits"]
 
 _WORDS_SHOWN = 4
 _WORD_LONGEST = 60
@@ -146,10 +146,10 @@ def misfits(rules: Rules) -> list[str]:
     wrong = []
     for group in rules.groups:
         for sentence in group.must_match:
-            if not _fires(group, sentence):
+            if not fires(group, sentence):
                 wrong.append(f"{group.group_id} must match: {sentence}")
         for sentence in group.must_not_match:
-            if _fires(group, sentence):
+            if fires(group, sentence):
                 wrong.append(f"{group.group_id} must not match: {sentence}")
     return wrong
 
@@ -189,7 +189,8 @@ def _yields(group: Group, found: Sequence[tuple[Group, list[str]]], rules: Rules
     return praise >= rules.panes["praise"] * (2 if group.is_pin else 1)
 
 
-def _fires(group: Group, sentence: str) -> bool:
+def fires(group: Group, sentence: str) -> bool:
+    """Whether a group counts in a sentence."""
     words = words_of(sentence)
     return bool(_said(group, words, group.phrases.spans(words)))
 
