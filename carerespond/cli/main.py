@@ -113,7 +113,7 @@ def _add_practice(commands: _Commands) -> None:
         commands,
         "practice",
         "inbox:practice",
-        "open the practice inbox: invented patients, no account, no network",
+        "open the practice inbox: invented patients, no account",
         "carerespond practice\n  carerespond practice --serve 127.0.0.1:8808",
     )
     _add_inbox_options(parser)

@@ -312,6 +312,7 @@ async def start_working(
     from carerespond.services.finder import Finder
     from carerespond.services.presence import Presence
     from carerespond.services.sender import Sender
+    from carerespond.services.teaching import Teaching
     from carerespond.ui.desk import Working
 
     assessor = make_assessor(config, now)
@@ -350,6 +351,16 @@ async def start_working(
         spend=ears.spend,
         shared_screens=attached_screens,
     )
+    teaching = Teaching(
+        database,
+        assessor,
+        resorting,
+        load=lambda own: load_triage(config, own),
+        path=config.own_rules,
+        session=session,
+        operator=operator,
+        now=now,
+    )
     await presence.keep()
     crew.begin(sender.run(), failed)
     crew.begin(listener.run(), failed)
@@ -361,7 +372,7 @@ async def start_working(
         for network in crew.networks.values():
             await network.aclose()
 
-    return Working(composer, finder, ears, resorting, aclose)
+    return Working(composer, finder, ears, resorting, teaching, aclose)
 
 
 def charger(

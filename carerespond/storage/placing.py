@@ -163,6 +163,18 @@ def place(tx: Transaction, found: Mapping[int, Assessment], now: datetime) -> li
     return moved
 
 
+def by_rules(tx: Transaction, case_ids: Sequence[int]) -> None:
+    """Put cases that no person has placed where the rules had put them last.
+
+    The caller announces them.
+    """
+    tx.execute(
+        "UPDATE cases SET priority = rule_priority WHERE priority_set_by IS NULL"
+        " AND priority <> rule_priority AND case_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(case_ids)),),
+    )
+
+
 # -- by which rules all stand ------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from carerespond.services.finder import Finder
     from carerespond.services.inbox import Inbox
     from carerespond.services.resorting import Resorting
+    from carerespond.services.teaching import Teaching
 
 
 @dataclass(slots=True)
@@ -73,6 +74,7 @@ class Working:
     finder: "Finder"
     listening: Listening
     resorting: "Resorting"
+    teaching: "Teaching"
     aclose: Callable[[], Awaitable[None]]
 
 
