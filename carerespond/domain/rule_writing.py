@@ -12,6 +12,7 @@ from carerespond.domain.rulebook import Rules
 from carerespond.domain.text import one_line, storable
 
 SUGGESTED = 8
+_FIRED = 5  # of these at most, so that there is room for others
 LONGEST = 120  # characters of a phrase that a person types
 _LONGEST_NAME = 40
 _LONGEST_ID = 40
@@ -116,7 +117,10 @@ def suggestions(text: str, fired: Sequence[str], rules: Rules) -> list[str]:
     """
     found: dict[str, None] = {}
     for said in fired:
-        found[" ".join(_plain(said))] = None
+        words = _plain(said)
+        if not (rules.language_words.keys() >= set(words)):
+            found[" ".join(words)] = None
+    found = dict.fromkeys(list(found)[:_FIRED])
     for size in _RUNS:
         for run in _runs(text, size):
             if not ({run[0], run[-1]} & rules.language_words.keys()):

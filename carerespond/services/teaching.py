@@ -108,7 +108,7 @@ class Teaching:
         """What there is to make a rule of.
 
         Raises:
-            NotAllowedError: The case is gone.
+            NotAllowedError: The case is gone, or a danger holds it where no phrase can move it.
         """
         stands = await self._database.fetch(placing.stands([case_id]))
         found = await self._database.fetch(placing.counted([case_id]))
@@ -118,6 +118,11 @@ class Teaching:
         assessment, post = max(assessed, key=lambda one: one[0].pressing)
         fired = [word for reason in assessment.reasons for word in reason.words]
         stand = stands[0]
+        if assessment.is_pinned and stand.priority >= assessment.priority:
+            raise NotAllowedError(
+                "A rule about danger holds it in urgent: no phrase takes it lower.",
+                "w shows the rule.",
+            )
         is_chosen = stand.set_by is not None and stand.priority is not assessment.priority
         return Lesson(
             case_id,

@@ -17,6 +17,7 @@ from carerespond.config import own_rules
 from carerespond.config.own_rules import add_to_own
 from carerespond.domain import rule_writing
 from carerespond.domain.errors import ConfigError
+from carerespond.domain.phrases import words_of
 from carerespond.domain.rule_writing import NewRule, free_id, reason_of, suggestions, toml_text
 from carerespond.domain.rulebook import load_rules
 from carerespond.domain.text import storable
@@ -89,7 +90,7 @@ def test_every_phrase_that_is_offered_can_be_a_rule_and_stands_in_the_post(
     for phrase in suggestions(post, fired, RULES):
         rule = NewRule("team_x", "sign", 1.0, "r", phrase)
         made = load_rules(rule.text(), "rules").groups[0]
-        assert made.phrases.occur(rule_writing.words_of(post))
+        assert made.phrases.occur(words_of(post))
 
 
 # -- the file ----------------------------------------------------------------------------------
