@@ -193,9 +193,12 @@ def _add_rules(commands: _Commands) -> None:
 
 def _days(text: str) -> float:
     """A number of days, at most ten years."""
-    days = float(text)
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
     if not 0 < days <= _TEN_YEARS:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
     return days
 
 

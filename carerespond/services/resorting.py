@@ -74,7 +74,6 @@ class Resorting:
     async def run(self) -> None:
         """Place the cases that stand by other rules, then follow the files until cancelled."""
         await self.catch_up()
-        await self.look()  # edited while the program came up
         async for _ in self._edits():
             await self.look()
 
@@ -128,8 +127,9 @@ class Resorting:
             self._tell(str(error))
 
     async def _edits(self) -> AsyncIterator[None]:
-        """Yields when one of the files was edited; it may yield once more than that."""
+        """Yields at once, for what was edited while the program came up, then at each edit."""
         watcher = _watcher(self._files)
+        yield
         while watcher is None:
             await asyncio.sleep(LOOK_SECONDS)
             yield

@@ -4,10 +4,13 @@ import json
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from carerespond.domain.models import Priority
 from carerespond.domain.text import width
+from carerespond.services.importer import Imported, Importer
 from carerespond.storage.sqlite import connect
 from tests.cli.support import CONFIG, Run, inside
 
@@ -177,3 +180,33 @@ def test_check_says_nothing_of_a_good_file(tmp_path: Path, run: Run) -> None:
     ran = run("rules", "check")
     assert "note" not in ran.out
     assert ran.code == 0
+
+
+@pytest.mark.parametrize("days", ["none", "0", "-1", "nan", "1e9"])
+def test_a_wrong_number_of_days_is_refused(tmp_path: Path, run: Run, days: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run("rules", "try", "new.toml", "--days", days)
+    assert ended.value.code == 2
+
+
+def test_an_import_by_rules_that_were_edited_meanwhile_is_placed_by_the_new(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, run, line(1, "a bus"))
+    posts = tmp_path / "posts.jsonl"
+    posts.write_text(line(2, "the parking meter again"))
+    real = Importer.run
+
+    def edited(importer: Importer, *how: Any) -> Imported:
+        done = real(importer, *how)
+        (tmp_path / "rules.toml").write_text(RULE)
+        return done
+
+    monkeypatch.setattr(Importer, "run", edited)
+    assert run("import", str(posts)).code == 0
+    connection = connect(tmp_path / "carerespond.db", read_only=True)
+    try:
+        found = connection.execute("SELECT priority FROM cases WHERE case_id = 2").fetchone()
+    finally:
+        connection.close()
+    assert found == (int(Priority.TODAY),)

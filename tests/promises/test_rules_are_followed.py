@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from carerespond.config import Config
+from carerespond.domain.errors import ConfigError
 from carerespond.domain.models import Assessment, Author, Outcome, Post, Priority
 from carerespond.domain.rulebook import Rules, load_rules
 from carerespond.services import resorting as module
@@ -390,3 +391,86 @@ async def test_nothing_is_assessed_when_the_cases_stand_by_the_rules(tmp_path: P
         assert asked == []
     finally:
         await ground.database.aclose()
+
+
+# -- hearing of an edit ------------------------------------------------------------------------
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    while not holds():  # noqa: ASYNC110  # the database tells no event of this loop
+        await asyncio.sleep(0.01)
+
+
+async def edits(
+    ground: Ground, save: Callable[[Path, str], None], then: Callable[[], bool]
+) -> None:
+    """A running program, and somebody who saves the rules."""
+    running = asyncio.ensure_future(ground.resorting().run())
+    try:
+        async with asyncio.timeout(20):
+            await until(lambda: ground.rows("SELECT value FROM settings") == [(QUIET.mark,)])
+            ground.rules = STRICT
+            save(ground.file, "# edited")
+            await until(then)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await ground.database.aclose()
+
+
+def in_place(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def beside(path: Path, text: str) -> None:
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
+
+
+def through_a_link(path: Path, text: str) -> None:
+    (path.resolve()).write_text(text)
+
+
+@pytest.mark.parametrize("save", [in_place, beside, through_a_link])
+@pytest.mark.parametrize("hears", [True, False], ids=["the kernel tells", "it does not"])
+async def test_an_edit_is_heard_of(
+    tmp_path: Path,
+    save: Callable[[Path, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    hears: bool,
+) -> None:
+    if not hears:
+        monkeypatch.setattr(module, "_watcher", lambda files: None)
+        monkeypatch.setattr(module, "LOOK_SECONDS", 0.05)
+    ground = Ground(tmp_path, QUIET)
+    await ground.live([FIRST])
+    if save is through_a_link:
+        there = tmp_path / "git" / "team.toml"
+        there.parent.mkdir()
+        there.write_text("")
+        ground.file.symlink_to(there)
+    await edits(ground, save, lambda: ground.waiting()[0][1] == Priority.URGENT)
+
+
+async def test_a_mistake_is_told_once_and_leaves_the_rules(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, QUIET)
+    await ground.live([FIRST])
+    before = ground.waiting()
+
+    def wrong() -> Rules:
+        raise ConfigError("rules.toml, line 3, group a: it has no kind.", "Add kind.")
+
+    running = ground.resorting()
+    running._load = wrong
+    try:
+        for text in ("# one", "# another", "# a third, which is longer"):
+            ground.file.write_text(text)
+            await running.look()
+    finally:
+        await ground.database.aclose()
+    assert len(ground.told) == 1
+    assert "rules.toml, line 3, group a" in ground.told[0]
+    assert "The rules before it still hold." in ground.told[0]
+    assert before
