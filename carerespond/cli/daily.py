@@ -85,9 +85,7 @@ async def _listen(home: Home, config: Config) -> int:
             return 2
         say(f"Listening to {len(config.searches)} saved searches; Ctrl-C ends it.")
         crew.begin(listener.run(), failed)
-        if config.learn:
-            learner = wiring.make_learner(database, assessor, session, wiring.utc_now, say)
-            crew.begin(learner.run(), failed)
+        wiring.begin_following(database, config, session, assessor, crew, failed, _tell)
         await stopped.wait()
     finally:
         await crew.stop()

@@ -1,6 +1,7 @@
 """What goes in and out as files: `import`."""
 
 import argparse
+import asyncio
 import time
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from carerespond.cli import wiring
 from carerespond.cli.lines import NAMED, Progress, lines_of, open_input
 from carerespond.cli.setup import require_configuration
 from carerespond.cli.terminal import complain, say
-from carerespond.config import find_home, load_config
+from carerespond.config import Config, Home, find_home, load_config
 from carerespond.services.importer import Imported
 
 PAUSE_SECONDS = 0.002  # between batches: SQLite's lock is unfair to whoever waits
@@ -37,9 +38,22 @@ def import_posts(options: argparse.Namespace) -> int:
                 lambda done, read: shown(done.lines, read),
             )
             shown.end()
+            asyncio.run(_catch_up(home, config))
         finally:
             database.close_now()
     return _report(done, options.file)
+
+
+async def _catch_up(home: Home, config: Config) -> None:
+    """Place all cases by the rules of now, if some were edited while posts were coming in."""
+    database = wiring.open_store(home)
+    try:
+        assessor = wiring.make_assessor(config, wiring.utc_now)
+        resorting = wiring.make_resorting(database, config, wiring.utc_now, assessor)
+        resorting.tell(complain)
+        await resorting.catch_up()
+    finally:
+        await database.aclose()
 
 
 def _report(done: Imported, name: str) -> int:

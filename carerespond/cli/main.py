@@ -13,6 +13,7 @@ from carerespond.domain.text import clean
 
 EXIT_WRONG = 2  # wrong use or configuration
 EXIT_BUG = 70  # EX_SOFTWARE of sysexits.h
+_TEN_YEARS = 3_660
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -184,11 +185,43 @@ def _add_triage(commands: _Commands) -> None:
 def _add_rules(commands: _Commands) -> None:
     rules = commands.add_parser(
         "rules",
-        help="see what was learned from your team's moves, or forget it",
-        description="See what was learned from your team's own moves, or forget it.",
+        help="check the rules, see what others would move or what was learned",
+        description="Check the rules of triage; see what others would move, or what was learned.",
     )
     kinds = rules.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    tried = _add(
+        kinds,
+        "try",
+        "rules:try_rules",
+        "show which cases would move if a file were the team's own rules",
+        "carerespond rules try new-rules.toml --days 7\n\nNothing is changed.",
+    )
+    tried.add_argument("file", metavar="FILE", help="a rules file (docs/triage.md)")
+    tried.add_argument(
+        "--days", type=_days, default=30.0, metavar="N", help="how far back to look (default 30)"
+    )
+    checked = _add(
+        kinds,
+        "check",
+        "rules:check_rules",
+        "read all rules and try every sentence that they must match",
+        "carerespond rules check\n\nExit codes: 0 right, 2 wrong.",
+    )
+    checked.add_argument(
+        "file", metavar="FILE", nargs="?", help="a file to read in place of the team's own rules"
+    )
     _add_learned(kinds)
+
+
+def _days(text: str) -> float:
+    """A number of days, at most ten years."""
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days <= _TEN_YEARS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of days")
+    return days
 
 
 def _add_learned(kinds: _Commands) -> None:

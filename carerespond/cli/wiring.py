@@ -5,13 +5,13 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from carerespond.config import Config, Home, lexicon_texts, rules_texts
+from carerespond.config.own_rules import rule_documents, rule_paths
 from carerespond.domain.errors import CarerespondError
 from carerespond.domain.models import Charge, Gap, Source, Spend
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from carerespond.services.importer import Importer
     from carerespond.services.learning import Learner
     from carerespond.services.listener import Listener
+    from carerespond.services.resorting import Resorting
     from carerespond.services.scoring import Scorer
     from carerespond.storage.database import Database, Transaction
     from carerespond.storage.sqlite import SqliteDatabase
@@ -37,21 +38,19 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def load_triage(config: Config) -> "Rules":
+def load_triage(config: Config, own: tuple[str, str] | None = None) -> "Rules":
     """The triage rules: those shipped, then the team's own languages, words and weights.
+
+    Args:
+        config: Which files of the team's own there are.
+        own: Text and name of what to read in place of the team's own file.
 
     Raises:
         ConfigError: A file of the team's own is wrong; names the place.
     """
     from carerespond.domain.rulebook import read_rules
 
-    return read_rules(rules_texts(_own_rules(config)), lexicon_texts())
-
-
-def _own_rules(config: Config) -> tuple[Path, ...]:
-    """The team's own rules files; the one beside the configuration need not be there."""
-    is_wanted = config.rules_file is not None or config.own_rules.exists()
-    return (*config.language_files, *((config.own_rules,) if is_wanted else ()))
+    return read_rules(rule_documents(config, own), lexicon_texts())
 
 
 def check_rules(config: Config) -> None:
@@ -60,7 +59,7 @@ def check_rules(config: Config) -> None:
     Raises:
         ConfigError: A file is wrong; names the place.
     """
-    if _own_rules(config):
+    if config.language_files or config.rules_file is not None or config.own_rules.exists():
         load_triage(config)
 
 
@@ -241,20 +240,40 @@ def make_learner(
     assessor: "Assessor",
     session: str,
     now: Now,
+    relearned: Callable[[], Awaitable[None]] | None = None,
     tell: Callable[[str], None] = lambda _: None,
 ) -> "Learner":
-    """Learns from the team's own moves, for this assessor."""
+    """Learns from the team's own moves, for this assessor; `relearned` sorts the cases again."""
     from carerespond.services.learning import Learner
 
-    # `relearned` is the place to sort the open cases again; the assessor's mark has changed then.
     return Learner(
         database,
         lambda: assessor.rules,
         session=session,
         now=now,
         use=assessor.use_learned,
+        relearned=relearned,
         tell=tell,
     )
+
+
+def begin_following(
+    database: "Database",
+    config: Config,
+    session: str,
+    assessor: "Assessor",
+    crew: Crew,
+    failed: Callable[[BaseException], None],
+    tell: Callable[[str], None],
+) -> None:
+    """Follow the rules, the time and the team's own moves without a screen."""
+    resorting = make_resorting(database, config, utc_now, assessor)
+    resorting.tell(tell)
+    crew.begin(resorting.run(), failed)
+    crew.begin(resorting.keep_time(), failed)
+    if config.learn:
+        learner = make_learner(database, assessor, session, utc_now, resorting.catch_up, tell)
+        crew.begin(learner.run(), failed)
 
 
 def make_scorer(config: Config | None) -> "Scorer":
@@ -272,6 +291,21 @@ def make_scorer(config: Config | None) -> "Scorer":
     names = [name for one in config.services for name in (one.name, *one.nicknames) if name.strip()]
     handles = [account.handle for account in config.accounts]
     return Scorer(load_triage(config), Context(service_names=names), handles)
+
+
+def make_resorting(
+    database: "Database", config: Config, now: Now, assessor: "Assessor"
+) -> "Resorting":
+    """What follows when the rules change."""
+    from carerespond.services.resorting import Resorting
+
+    return Resorting(
+        database,
+        assessor,
+        load=lambda: load_triage(config),
+        files=rule_paths(config),
+        now=now,
+    )
 
 
 def make_listener(
@@ -343,10 +377,12 @@ async def start_working(
     from carerespond.services.finder import Finder
     from carerespond.services.presence import Presence
     from carerespond.services.sender import Sender
+    from carerespond.services.teaching import Teaching
     from carerespond.ui.desk import Working
 
     assessor = make_assessor(config, now, database)
     listener = make_listener(database, config, crew.networks, session, now, assessor=assessor)
+    resorting = make_resorting(database, config, now, assessor)
     open_networks(home, config, database, now, door, crew)
     charge = charger(config)
     presence = Presence(
@@ -380,11 +416,24 @@ async def start_working(
         spend=ears.spend,
         shared_screens=attached_screens,
     )
+    teaching = Teaching(
+        database,
+        assessor,
+        resorting,
+        load=lambda own: load_triage(config, own),
+        path=config.own_rules,
+        session=session,
+        operator=operator,
+        now=now,
+    )
     await presence.keep()
     crew.begin(sender.run(), failed)
     crew.begin(listener.run(), failed)
+    crew.begin(resorting.run(), failed)
+    crew.begin(resorting.keep_time(), failed)
     if config.learn:
-        crew.begin(make_learner(database, assessor, session, now).run(), failed)
+        learner = make_learner(database, assessor, session, now, resorting.catch_up)
+        crew.begin(learner.run(), failed)
 
     async def aclose() -> None:
         await crew.stop()
@@ -392,7 +441,7 @@ async def start_working(
         for network in crew.networks.values():
             await network.aclose()
 
-    return Working(composer, finder, ears, aclose)
+    return Working(composer, finder, ears, resorting, teaching, aclose)
 
 
 def charger(

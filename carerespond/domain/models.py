@@ -165,6 +165,11 @@ class Assessment:
             return ()
         return tuple(one for one in self.reasons if one.is_pin) or self.reasons[:1]
 
+    @property
+    def pressing(self) -> tuple[bool, int, float]:
+        """Higher is more pressing: of a case's posts the highest says where the case stands."""
+        return (self.is_pinned, -self.priority, self.score)
+
 
 @dataclass(frozen=True, slots=True)
 class CaseRow:

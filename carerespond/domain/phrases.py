@@ -13,7 +13,7 @@ more than a few words, so that no rules file can stop triage: there is no way to
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -156,6 +156,23 @@ class Phrases:
     def __init__(self, phrases: tuple[str, ...]) -> None:
         pieces = {_piece(phrase) for phrase in phrases}
         self._pieces = sorted(pieces, key=lambda one: (-len(one.source), one.source))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether they find the same."""
+        return isinstance(other, Phrases) and self._pieces == other._pieces
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._pieces))
+
+    def __len__(self) -> int:
+        """How many different phrases there are."""
+        return len(self._pieces)
+
+    def without(self, phrase: str) -> "Phrases":
+        """The same but for one of them."""
+        rest = Phrases(())
+        rest._pieces = [piece for piece in self._pieces if piece != _piece(phrase)]
+        return rest
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -389,6 +406,59 @@ def _word(word: str) -> _Piece:
     source = "".join(f" {re.escape(token)}" for token in tokens)
     key = tokens[0][:_STEM] + "*" if is_open and len(tokens) == 1 else tokens[0]
     return _Piece(source + ("[^ .?]*+" if is_open else ""), is_certain=True, keys=frozenset({key}))
+
+
+def examples(phrase: str, most: int = 48) -> list[str]:
+    """Texts that a phrase is meant to match: one for each choice in it, at most so many.
+
+    Raises:
+        PhraseError: It cannot be read.
+    """
+    _piece(phrase)
+    return _Examples(_PART.findall(phrase), most).choices()
+
+
+class _Examples:
+    """Writes out a phrase that can be read."""
+
+    _SHOWN: Mapping[str, str] = {
+        "...": "",
+        "^": "",
+        "#": "3",
+        "?": "?",
+        "<link>": "https://a.example",
+        "<name>": "@someone",
+    }
+
+    def __init__(self, parts: Sequence[str], most: int) -> None:
+        self._parts = parts
+        self._most = most
+        self._at = 0
+
+    def choices(self) -> list[str]:
+        found = self._sequence()
+        while self._at < len(self._parts) and self._parts[self._at] == "|":
+            self._at += 1
+            found += self._sequence()
+        return found[: self._most]
+
+    def _sequence(self) -> list[str]:
+        texts = [""]
+        while self._at < len(self._parts) and self._parts[self._at][0] not in "|)":
+            more = self._next()
+            texts = [" ".join(f"{text} {one}".split()) for text in texts for one in more]
+            texts = texts[: self._most]
+        return texts
+
+    def _next(self) -> list[str]:
+        part = self._parts[self._at]
+        self._at += 1
+        if part != "(":
+            return [self._SHOWN.get(part, part.removesuffix("*"))]
+        found = self.choices()
+        is_optional = self._parts[self._at] == ")?"
+        self._at += 1
+        return [*found, ""] if is_optional else found
 
 
 _SIGNS = re.compile(r"[*#<>]")

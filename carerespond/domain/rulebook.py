@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from carerespond.domain.errors import ConfigError
@@ -150,9 +151,11 @@ def read_rules(documents: Sequence[tuple[str, str]], lexicon: Sequence[str] = ()
     book = _Book()
     for text, source in documents:
         try:
-            document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{source}: not valid TOML: {error}.", "Mend that line.") from None
+            document = _parsed(text)
+        except (ValueError, RecursionError) as error:
+            known = isinstance(error, tomllib.TOMLDecodeError)
+            why = error if known else "a value is beyond all use"
+            raise ConfigError(f"{source}: not valid TOML: {why}.", "Mend that line.") from None
         _Reader(text, source, book).read(document)
     mark = hashlib.sha256("\0".join([text for text, _ in documents] + [*lexicon]).encode())
     return book.rules(
@@ -160,6 +163,12 @@ def read_rules(documents: Sequence[tuple[str, str]], lexicon: Sequence[str] = ()
         tuple(source for _, source in documents),
         mark.hexdigest()[:16],
     )
+
+
+@lru_cache(maxsize=16)
+def _parsed(text: str) -> dict[str, Any]:
+    """TOML as a value that nobody changes; most files are the same when one was edited."""
+    return tomllib.loads(text)
 
 
 def _is_number(value: object, most: float = _WEIGHT_MOST) -> bool:
@@ -285,7 +294,7 @@ class _Reader:
         table = document.get(name, {})
         if not isinstance(table, dict):
             self._fail("", self._line(name), f"{name} is not a table.", f"Write [{name}].")
-        self._known(table, _TABLES[name], name, "", self._line(name))
+        self._known(table, _TABLES[name], name, "", 0)
         for key, value in table.items():
             fits, wanted = _MANY if (name, key) in _COUNTS else _NUMBER
             if not fits(value):

@@ -9,6 +9,7 @@ of "not" and of "but", which the original does not do.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from carerespond.domain.phrases import Words, plain_word
 
@@ -70,6 +71,7 @@ class Tone:
     kind: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=2)
 def read_lexicon(*texts: str) -> Lexicon:
     """Ratings from lines of a word, a tab and a number; later texts overrule earlier ones."""
     words: dict[str, float] = {}

@@ -6,14 +6,14 @@ a post without a flag still has to be seen by a person.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from carerespond.domain.clocks import WorkingHours, counted
 from carerespond.domain.learning import Features, Learned, features, points_of
 from carerespond.domain.models import Assessment, Post, Priority, Reason
-from carerespond.domain.phrases import Words, words_of
+from carerespond.domain.phrases import PhraseIndex, Words, words_of
 from carerespond.domain.rulebook import Group, Language, Rules, load_rules
 from carerespond.domain.text import one_line
 from carerespond.domain.tone import tone_of
@@ -25,8 +25,10 @@ __all__ = [
     "assess",
     "explain",
     "features_of",
+    "fires",
     "kinds_of",
     "load_rules",
+    "may_differ",
     "misfits",
 ]
 
@@ -109,7 +111,7 @@ def assess(
     """
     words = words_of(post.text)
     foreign = _foreign(words, post.lang, rules)
-    found = _matches(post, words, rules, foreign)
+    found = _matches(_linked(words, has_link=post.has_link), rules, foreign)
     strength = _strength(found)
     reasons = [_reason(group, said) for group, said in found]
     if foreign is None:
@@ -182,15 +184,50 @@ def explain(placed: Assessment, post: Post, rules: Rules) -> Placing:
     return Placing(found, why)
 
 
+Differs = Callable[[str, bool], bool]
+
+
+def may_differ(before: Rules, after: Rules) -> Differs:
+    """Tells the posts that two sets of rules may assess otherwise; for all others they agree.
+
+    A group says nothing of a post in which none of its phrases stands.
+
+    Returns:
+        Given a post's text and whether it has a link, False when both say the same of it.
+    """
+    if _beside_groups(before) != _beside_groups(after):
+        return lambda text, has_link: True  # noqa: ARG005
+    old = {group.group_id: group for group in before.groups}
+    new = {group.group_id: group for group in after.groups}
+    names = sorted({*old, *new})
+    changed = [name for name in names if old.get(name) != new.get(name)]
+    phrases = [rules[name].phrases for name in changed for rules in (old, new) if name in rules]
+    index = PhraseIndex(phrases)
+    return lambda text, has_link: bool(index.spans(_linked(words_of(text), has_link=has_link)))
+
+
+def _beside_groups(rules: Rules) -> tuple[object, ...]:
+    return (
+        rules.panes,
+        rules.labels,
+        rules.tone,
+        rules.length,
+        rules.context,
+        rules.learning,
+        rules.languages,
+        rules.lexicon,
+    )
+
+
 def misfits(rules: Rules) -> list[str]:
     """Sentences of the rules file that do not do what it says of them; empty when all do."""
     wrong = []
     for group in rules.groups:
         for sentence in group.must_match:
-            if not _fires(group, sentence):
+            if not fires(group, sentence):
                 wrong.append(f"{group.group_id} must match: {sentence}")
         for sentence in group.must_not_match:
-            if _fires(group, sentence):
+            if fires(group, sentence):
                 wrong.append(f"{group.group_id} must not match: {sentence}")
     return wrong
 
@@ -198,11 +235,14 @@ def misfits(rules: Rules) -> list[str]:
 # -- the words ---------------------------------------------------------------------------------
 
 
-def _matches(
-    post: Post, words: Words, rules: Rules, foreign: Language | None
-) -> list[tuple[Group, list[str]]]:
-    if post.has_link and "<link>" not in words.plain:
-        words = Words(words.plain + "<link> ", words.raw, words.starts, words.spans)
+def _linked(words: Words, *, has_link: bool) -> Words:
+    """The words of a post, with the link that the network took out of them."""
+    if has_link and "<link>" not in words.plain:
+        return Words(words.plain + "<link> ", words.raw, words.starts, words.spans)
+    return words
+
+
+def _matches(words: Words, rules: Rules, foreign: Language | None) -> list[tuple[Group, list[str]]]:
     found = [
         (group, said)
         for place, spans in sorted(rules.index.spans(words).items())
@@ -227,7 +267,8 @@ def _yields(group: Group, found: Sequence[tuple[Group, list[str]]], rules: Rules
     return praise >= rules.panes["praise"] * (2 if group.is_pin else 1)
 
 
-def _fires(group: Group, sentence: str) -> bool:
+def fires(group: Group, sentence: str) -> bool:
+    """Whether a group counts in a sentence."""
     words = words_of(sentence)
     return bool(_said(group, words, group.phrases.spans(words)))
 
@@ -449,7 +490,8 @@ def _reach(post: Post, rules: Rules, context: Context, strength: _Strength) -> f
 def features_of(post: Post, rules: Rules) -> Features:
     """What learning looks at in a post."""
     words = words_of(post.text)
-    return _features(words, _matches(post, words, rules, _foreign(words, post.lang, rules)))
+    foreign = _foreign(words, post.lang, rules)
+    return _features(words, _matches(_linked(words, has_link=post.has_link), rules, foreign))
 
 
 def _features(words: Words, found: Sequence[tuple[Group, list[str]]]) -> Features:

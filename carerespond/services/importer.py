@@ -10,7 +10,7 @@ from carerespond.domain.models import Author, BadRecord, Post
 from carerespond.domain.text import storable
 from carerespond.services.assessing import Assessor, look_back
 from carerespond.services.records import LONGEST_LINE, read_record
-from carerespond.storage import posts
+from carerespond.storage import placing, posts
 from carerespond.storage.database import Database, Transaction
 
 BATCH = 100
@@ -163,6 +163,7 @@ class Importer:
                 assessed.setdefault(post.network, []).append(found)
 
         def store(tx: Transaction) -> None:
+            placing.note(tx, self._assess.mark)
             for network, found in assessed.items():
                 account = self._accounts.get(network, network)
                 stored = posts.store_page(tx, source_id, found, account=account, now=now)

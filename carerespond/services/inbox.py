@@ -26,7 +26,7 @@ from carerespond.domain.models import (
 from carerespond.domain.safety import SafetyCard, cards_for
 from carerespond.networks.base import Network
 from carerespond.services.ways import ways
-from carerespond.storage import cases, drafts, duty, feed, history, lateness, outbox, posts
+from carerespond.storage import cases, drafts, duty, feed, history, lateness, outbox, placing, posts
 from carerespond.storage.database import Database, Transaction
 from carerespond.storage.duty import Session
 from carerespond.storage.history import Act, Change, Value
@@ -82,6 +82,7 @@ class FeedBatch:
     sources: bool = False
     ledger: bool = False
     drafts: bool = False
+    rules: bool = False
     everything: bool = False
 
 
@@ -431,9 +432,15 @@ class Inbox:
         Raises:
             ConflictError: A colleague changed the same since; names who.
         """
-        act = await self._database.write(
-            lambda tx: history.undo(tx, self._operator(), self._session, self._now())
-        )
+
+        def work(tx: Transaction) -> Act | None:
+            act = history.undo(tx, self._operator(), self._session, self._now())
+            if act is not None:
+                # What stood before may be of other rules than those of now.
+                placing.by_rules(tx, act.case_ids)
+            return act
+
+        act = await self._database.write(work)
         return Done(await self._words(f"undone: {_what(act)}", act), act.case_ids) if act else None
 
     async def redo(self) -> Done | None:
@@ -535,6 +542,8 @@ def _take_in(batch: FeedBatch, kind: str, case_id: int | None) -> None:
             batch.ledger = True
         case "draft":
             batch.drafts = True
+        case "rules":
+            batch.rules = True
         case _:
             pass
 

@@ -36,7 +36,7 @@ from carerespond.domain.errors import (
 from carerespond.domain.models import Assessment, Health, Post, Source, Spend
 from carerespond.networks.base import Network, Page
 from carerespond.services.assessing import Earlier, look_back
-from carerespond.storage import duty, ledger, posts, sources
+from carerespond.storage import duty, ledger, placing, posts, sources
 from carerespond.storage.database import Database, Transaction
 from carerespond.storage.sources import Wanted
 
@@ -74,6 +74,11 @@ _SLICE = 8  # posts that are assessed in one go: a few milliseconds
 
 class Assess(Protocol):
     """Where a post goes, and which of our services it names."""
+
+    @property
+    def mark(self) -> str:
+        """Tells the rules of this moment from others."""
+        ...
 
     def __call__(self, post: Post, earlier: Earlier) -> Assessment:
         """Where it goes and why, given what is stored of its author."""
@@ -355,15 +360,25 @@ class Listener:
 
     async def _take_in(self, one: _Round, page: Page, *, is_at_cap: bool) -> bool:
         """Store a page; whether it was the round's last."""
+        mark = self._assessor.mark
         earlier = look_back(page.posts, self._database.fetch_now)
         assessed: list[posts.Assessed] = []
         for number, post in enumerate(page.posts):
             if number % _SLICE == _SLICE - 1:
                 await asyncio.sleep(0)  # a key that was pressed meanwhile comes first
-            assessed.append((post, self._assessor(post, earlier), self._assessor.service(post)))
-        return await self._database.write(
-            lambda tx: self._store(tx, one, page, assessed, is_at_cap=is_at_cap)
-        )
+            assessed.append(self._assess(post, earlier))
+
+        def work(tx: Transaction) -> bool:
+            # Other rules since: whoever places all cases by them has not seen this page.
+            is_stale = self._assessor.mark != mark
+            placing.note(tx, self._assessor.mark)
+            ready = [self._assess(post, earlier) for post in page.posts] if is_stale else assessed
+            return self._store(tx, one, page, ready, is_at_cap=is_at_cap)
+
+        return await self._database.write(work)
+
+    def _assess(self, post: Post, earlier: Earlier) -> posts.Assessed:
+        return post, self._assessor(post, earlier), self._assessor.service(post)
 
     async def _ask(self, one: _Round, cursor: str | None, token: str | None) -> Page:
         start_at = None if cursor else self._now() - REACH

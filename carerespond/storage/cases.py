@@ -7,6 +7,7 @@ priority, then pinned first, score, newest, and case_id for ties.
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from carerespond.domain.errors import ConflictError
@@ -291,13 +292,35 @@ def cases_of(network: str, author_ids: Sequence[str]) -> Query[tuple[str, int]]:
     )
 
 
-def in_threads(network: str, conversations: Sequence[str]) -> Query[tuple[str, str, bool]]:
-    """The cases in these conversations: (author_id, conversation, answered or closed)."""
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """An author's case in a conversation, as far as a further post of theirs matters.
+
+    Attributes:
+        cases_before: How many cases the author had before this one.
+        is_closed: It is not open at the moment.
+        is_reopened: They wrote after it was closed, and that opened it again.
+        answered_at: When our first answer went out.
+    """
+
+    cases_before: int
+    is_closed: bool = False
+    is_reopened: bool = False
+    answered_at: datetime | None = None
+
+
+def in_threads(network: str, conversations: Sequence[str]) -> Query[tuple[str, str, Thread]]:
+    """The cases in these conversations: (author_id, conversation, case)."""
     return Query(
-        "SELECT author_id, conversation, state <> 'open' OR coalesce(send_state, '') = 'sent'"
-        " FROM cases WHERE network = ? AND conversation IN (SELECT value FROM json_each(?))",
+        "SELECT author_id, conversation,"
+        " (SELECT count(*) FROM cases AS o WHERE o.network = c.network"
+        " AND o.author_id = c.author_id AND o.case_id < c.case_id), state <> 'open',"
+        " counts_from > coalesce((SELECT min(post_row) FROM posts WHERE case_id = c.case_id), 0),"
+        " (SELECT min(finished_at) FROM outbox WHERE case_id = c.case_id AND state = 'sent')"
+        " FROM cases AS c WHERE network = ?"
+        " AND conversation IN (SELECT value FROM json_each(?))",
         (network, json.dumps(list(conversations))),
-        lambda row: (row[0], row[1], bool(row[2])),
+        lambda row: (row[0], row[1], Thread(row[2], bool(row[3]), bool(row[4]), moment(row[5]))),
     )
 
 

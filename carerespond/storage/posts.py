@@ -181,11 +181,11 @@ class _Storing:
                     case.case_id,
                 ),
             )
-            self._write_again(case, assessment)
+            self._write_again(case, assessment, post_row)
         else:
             self._weigh(case, assessment)
 
-    def _write_again(self, case: _Open, assessment: Assessment) -> None:
+    def _write_again(self, case: _Open, assessment: Assessment, post_row: int) -> None:
         """They wrote after us, or after we had closed the case: it is open again.
 
         A muted case stays as it is, unless somebody may be in danger.
@@ -203,6 +203,9 @@ class _Storing:
         if was_closed:
             # What they wrote before has been seen to: the new words alone say how urgent it is.
             case.set_by = None
+            self._tx.execute(
+                "UPDATE cases SET counts_from = ? WHERE case_id = ?", (post_row, case.case_id)
+            )
             self._place(case, assessment)
         else:
             self._weigh(case, assessment)
@@ -210,7 +213,7 @@ class _Storing:
     def _weigh(self, case: _Open, assessment: Assessment) -> None:
         """The most pressing of an open case's posts says where it stands."""
         stands = (case.is_pinned, -case.priority, case.score)
-        if (assessment.is_pinned, -assessment.priority, assessment.score) > stands:
+        if assessment.pressing > stands:
             self._place(case, assessment)
 
     def _place(self, case: _Open, assessment: Assessment) -> None:
@@ -283,9 +286,9 @@ class _Storing:
         post_row = self._tx.insert(
             "INSERT INTO posts (network, post_id, version_id, author_id, handle, name, followers,"
             " is_protected, receives_dm, text, url, lang, created_at, in_reply_to, conversation,"
-            " mentions_us, quotes_us, is_ours, is_edited, has_link, reply_settings, likes, reposts,"
-            " replies, first_seen_at, case_id, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-            " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " mentions_us, quotes_us, is_ours, is_edited, is_repost, has_link, reply_settings,"
+            " likes, reposts, replies, first_seen_at, case_id, raw) VALUES (?, ?, ?, ?, ?, ?, ?, ?,"
+            " ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 post.network,
                 storable(post.post_id),
@@ -306,6 +309,7 @@ class _Storing:
                 post.quotes_us,
                 post.is_ours,
                 post.is_edited,
+                post.is_repost,
                 post.has_link,
                 storable(post.reply_settings),
                 post.likes,
@@ -437,14 +441,15 @@ def _open(network: str, threads: Sequence[str]) -> Query[tuple[tuple[str, str], 
     )
 
 
-_POST = (
+POST_COLUMNS = (
     "network, post_id, author_id, handle, name, followers, is_protected, receives_dm, text,"
     " created_at, version_id, url, lang, in_reply_to, conversation, mentions_us, quotes_us,"
-    " is_ours, is_edited, has_link, reply_settings, likes, reposts, replies"
+    " is_ours, is_edited, has_link, reply_settings, likes, reposts, replies, is_repost"
 )
 
 
-def _as_post(row: Row) -> Post:
+def as_post(row: Row) -> Post:
+    """A post of `POST_COLUMNS`; `raw` is left empty."""
     author = Author(
         row[0],
         row[2],
@@ -474,6 +479,7 @@ def _as_post(row: Row) -> Post:
         likes=row[21],
         reposts=row[22],
         replies=row[23],
+        is_repost=bool(row[24]),
     )
 
 
@@ -483,10 +489,10 @@ def thread(network: str, conversation: str) -> Query[Post]:
     `raw` is left empty.
     """
     return Query(
-        f"SELECT {_POST} FROM posts WHERE network = ? AND conversation = ?"  # noqa: S608
+        f"SELECT {POST_COLUMNS} FROM posts WHERE network = ? AND conversation = ?"  # noqa: S608
         " AND deleted_at IS NULL ORDER BY created_at, post_row",
         (network, conversation),
-        _as_post,
+        as_post,
     )
 
 
@@ -496,25 +502,25 @@ def heads_at(wanted: Sequence[tuple[int, datetime]]) -> Query[tuple[int, Post]]:
     Muted cases, and those whose newest post is gone from its network, are left out.
     """
     return Query(
-        f"SELECT {_POST}, wanted_id FROM (SELECT json_extract(value, '$[0]') AS wanted_id,"  # noqa: S608
+        f"SELECT {POST_COLUMNS}, wanted_id FROM (SELECT json_extract(value, '$[0]') AS wanted_id,"  # noqa: S608
         " json_extract(value, '$[1]') AS wanted_at FROM json_each(?)) JOIN posts ON post_row ="
         " (SELECT post_row FROM posts AS p WHERE p.case_id = wanted_id AND p.first_seen_at <="
         " wanted_at AND NOT p.is_ours ORDER BY p.created_at DESC, p.post_row DESC LIMIT 1)"
         " WHERE deleted_at IS NULL AND wanted_id IN (SELECT c.case_id FROM cases AS c"
         " WHERE NOT c.is_muted AND c.deleted_at IS NULL) ORDER BY wanted_id",
         (json.dumps([[case_id, ms(at)] for case_id, at in wanted]),),
-        lambda row: (row[-1], _as_post(row)),
+        lambda row: (row[-1], as_post(row)),
     )
 
 
 def newest_heads(before_id: int | None, limit: int) -> Query[tuple[int, Post]]:
     """The posts that stand for the newest cases, or for those before a case: (case_id, post)."""
     return Query(
-        f"SELECT {_POST}, case_id FROM posts WHERE post_row IN (SELECT head_post FROM cases"  # noqa: S608
+        f"SELECT {POST_COLUMNS}, case_id FROM posts WHERE post_row IN (SELECT head_post FROM cases"  # noqa: S608
         " WHERE deleted_at IS NULL AND (? IS NULL OR case_id < ?) ORDER BY case_id DESC LIMIT ?)"
         " ORDER BY case_id DESC",
         (before_id, before_id, limit),
-        lambda row: (row[-1], _as_post(row)),
+        lambda row: (row[-1], as_post(row)),
     )
 
 

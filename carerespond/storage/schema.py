@@ -294,4 +294,21 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             name TEXT PRIMARY KEY, value TEXT NOT NULL
         ) WITHOUT ROWID""",
     ),
+    (
+        # From this post on the posts of a case count: what came before it was closed is seen to.
+        "ALTER TABLE cases ADD COLUMN counts_from INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE posts ADD COLUMN is_repost INTEGER NOT NULL DEFAULT 0",
+        """UPDATE posts SET is_repost = 1 WHERE instr(raw, CAST('"retweeted"' AS BLOB)) > 0""",
+        # As far as history tells; where it does not, all posts count, which hides nothing.
+        """UPDATE cases SET counts_from = coalesce((
+            SELECT min(post_row) FROM posts WHERE posts.case_id = cases.case_id
+            AND posts.first_seen_at > (SELECT max(done_at) FROM history
+                WHERE history.case_id = cases.case_id
+                AND history.moves LIKE '%"state",%,"done",%')
+            AND NOT EXISTS (SELECT 1 FROM history WHERE history.case_id = cases.case_id
+                AND history.moves LIKE '%"state","done",%')
+        ), 0) WHERE posts > 1 AND state <> 'done'""",
+        # By which rules the cases there are were placed is not known.
+        """INSERT INTO settings SELECT 'rules_marks', '?' WHERE EXISTS (SELECT 1 FROM cases)""",
+    ),
 )

@@ -259,6 +259,7 @@ class CarerespondApp(App[int]):
             self._verbs = verbs = Verbs(self)
             if not self.desk.look_only:
                 self.working = await self.desk.start(self._part_failed)
+                self.working.resorting.tell(self.say)
                 self._begin_answering(self.working, verbs)
         except CarerespondError as error:
             self.say(str(error))
@@ -468,6 +469,8 @@ class CarerespondApp(App[int]):
 
     async def _tick_over(self) -> None:
         async with self._shown():
+            if self.working is not None:
+                await self.working.resorting.look()
             if not self.desk.look_only:
                 await self.desk.inbox.wake_due()
             await self._read_header()
@@ -590,8 +593,10 @@ class CarerespondApp(App[int]):
                 await self._take_in(FeedBatch(everything=True))
 
     async def _take_in(self, batch: FeedBatch) -> None:
+        if batch.rules and self.working is not None:
+            await self.working.resorting.look()
         if batch.case_ids or batch.everything:
-            await self._reload()
+            await self._reload(follow=batch.rules)
         if batch.outbox or batch.everything:
             await self._read_pending()
         row = self.current
@@ -600,12 +605,24 @@ class CarerespondApp(App[int]):
             self._draw_detail_again()
         await self._read_header()
 
-    async def _reload(self) -> None:
+    async def _reload(self, *, follow: bool = False) -> None:
+        """Read what is shown anew; with `follow` the cursor goes with its case."""
         if self._found is not None:
             rows = await self.desk.inbox.rows([row.case_id for row in self._found])
             by_id = {row.case_id: row for row in rows}
             self._found = [by_id[r.case_id] for r in self._found if r.case_id in by_id]
-        await self.cases.reload()
+        row = self.current if follow else None
+        moved = await self.desk.inbox.rows([row.case_id]) if row is not None else []
+        if row is None or self.current is not row or not moved or moved[0].rank == row.rank:
+            await self.cases.reload()
+        elif self._shows(moved[0]):
+            await self.cases.follow(moved[0])
+        else:
+            await self.cases.reload()
+
+    def _shows(self, row: CaseRow) -> bool:
+        """Whether a case that the rules have moved is still in the list that is shown."""
+        return self._found is not None or self._filter.priority in (None, row.priority)
 
     @contextlib.asynccontextmanager
     async def _shown(self) -> AsyncIterator[None]:

@@ -361,6 +361,26 @@ class CaseList(Widget, can_focus=False):
         self._take(rows, anchor)
         return None
 
+    async def follow(self, row: CaseRow) -> None:
+        """Read the window anew where the case under the cursor stands now, by its new row.
+
+        The case stays under the cursor and, where the list is long enough, on its row of the
+        screen, however far it has gone.
+        """
+        anchor = self.current
+        before = list(await self._fetch(None, row, PAGE // 2))
+        after = list(await self._fetch(before[-1] if before else None, None, PAGE))
+        rows = [*before, *after]
+        index = next((i for i, one in enumerate(rows) if one.case_id == row.case_id), None)
+        if index is None or self.current is not anchor:
+            await self.reload()  # it has left the list, or the cursor has left it
+            return
+        self._at_start, self._at_end = len(before) < PAGE // 2, len(after) < PAGE
+        self._keep_place(rows, index)
+        self._into_view()
+        self.refresh()
+        self.post_message(self.Moved(self.current))
+
     def _take(self, rows: list[CaseRow], anchor: CaseRow | None) -> None:
         before = self._visible()
         y = self._line_of[self._cursor] - self._top if self.rows else 0

@@ -88,6 +88,12 @@ COMMANDS: Final[tuple[Command, ...]] = (
         ),
         _command("raise", "plus", "raise", "Move the case one priority up."),
         _command("lower", "minus", "lower", "Move the case one priority down."),
+        _command(
+            "always",
+            "equals_sign",
+            "always",
+            "Make a rule of it; shows what it would move, and only y saves it.",
+        ),
         _command("unread", "U", "unread", "Mark the case as not read."),
     ),
     *_grouped(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from carerespond.services.composer import Composer
     from carerespond.services.finder import Finder
     from carerespond.services.inbox import Inbox
+    from carerespond.services.resorting import Resorting
+    from carerespond.services.teaching import Teaching
 
 
 @dataclass(slots=True)
@@ -72,6 +74,8 @@ class Working:
     composer: "Composer"
     finder: "Finder"
     listening: Listening
+    resorting: "Resorting"
+    teaching: "Teaching"
     aclose: Callable[[], Awaitable[None]]
 
 

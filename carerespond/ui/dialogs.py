@@ -180,10 +180,14 @@ class PageScreen(ModalScreen[None]):
         scroll.scroll_to(y=scroll.scroll_y + lines, animate=False, on_complete=self._say_more)
 
     def _say_more(self) -> None:
-        scroll = self.query_one(VerticalScroll)
-        left = round(scroll.max_scroll_y - scroll.scroll_y)
+        left = self._left()
         more = f"{lines_below(left)}: j   " if left > 0 else ""
         self.query_one("#hint", Static).update(content(f"{more}q goes back"))
+
+    def _left(self) -> int:
+        """How many lines stand below what is seen."""
+        scroll = self.query_one(VerticalScroll)
+        return round(scroll.max_scroll_y - scroll.scroll_y)
 
     def on_resize(self) -> None:
         """A new size has another number of lines below."""

@@ -103,6 +103,11 @@ class Panes(Vertical):
         if anchor is not None and self.current is None:
             self.activate(self._filled(self.active, 1) or self._filled(self.active, -1))
 
+    async def follow(self, row: CaseRow) -> None:
+        """Read every pane anew, and go with a case into the one where it stands now."""
+        await self.reload()
+        await self.go_to_row(row)
+
     def set_counts(self, counts: dict[int, int]) -> None:
         """How many cases each pane holds."""
         if counts != self._counts:

@@ -20,6 +20,7 @@ from carerespond.domain.rulebook import Rules
 from carerespond.domain.text import clean, one_line
 from carerespond.services.inbox import Done
 from carerespond.ui.answering import Answering
+from carerespond.ui.commands import apply_overrides, by_name, key_label
 from carerespond.ui.content import content
 from carerespond.ui.desk import Desk, Working
 from carerespond.ui.dialogs import Choice, ChoiceScreen, LineScreen, PageScreen, confirm
@@ -112,6 +113,12 @@ class Verbs:
         self._last: tuple[str, Act] | None = None
         self._discarded: Draft | None = None
         self._acted_since_send = False
+        # The case that was moved last, and the one under the cursor right after.
+        self._shifted: tuple[int, int | None] | None = None
+
+    def _key(self, name: str) -> str:
+        table = apply_overrides(self._board.desk.config.keys)
+        return key_label(by_name(name, table).keys[0])
 
     # -- on whom --------------------------------------------------------------------------------
 
@@ -154,10 +161,13 @@ class Verbs:
         self._last = (name, act)
         self._discarded = None
         self._acted_since_send = True
+        self._shifted = None
         can_undo = done.undo and not await self._inbox.pending()
-        text = f"{clean(done.text)} - z takes it back" if can_undo else clean(done.text)
+        hint = " - z takes it back" if can_undo else ""
+        if name in ("raise", "lower") and len(done.case_ids) == 1 and self._board.working:
+            hint += f"; {self._key('always')} always?"
         spared = _spared(name, done)
-        said = [spared, *([text] if done.case_ids or not spared else [])]
+        said = [spared, *([f"{clean(done.text)}{hint}"] if done.case_ids or not spared else [])]
         self._board.say(". ".join(part for part in said if part))
         await self._board.changed()
 
@@ -231,11 +241,44 @@ class Verbs:
 
     async def raise_priority(self) -> None:
         """One pane up."""
-        await self._do("raise", self._inbox.raise_priority)
+        await self._shift("raise", self._inbox.raise_priority)
 
     async def lower_priority(self) -> None:
         """One pane down."""
-        await self._aside("lower", self._inbox.lower_priority, self._ids())
+        on = self._ids()
+        await self._aside("lower", self._inbox.lower_priority, on)
+        self._remember_shift(on)
+
+    async def _shift(self, name: str, act: Act) -> None:
+        """Move cases to another pane; of a single one a rule can be made from here."""
+        on = self._ids()
+        await self._do(name, act, on)
+        self._remember_shift(on)
+
+    def _remember_shift(self, on: Sequence[int]) -> None:
+        here = self._board.current
+        self._shifted = (on[0], here.case_id if here else None) if len(on) == 1 else None
+
+    async def always(self) -> None:
+        """Make a rule of the case that was moved last, else of the one under the cursor."""
+        from carerespond.ui.always import make_rule
+
+        row = await self._shifted_case() or self._one()
+        board = self._board
+        await make_rule(
+            row, self._working().teaching, ask=self._ask, held=board.keys_held, say=board.say
+        )
+        await board.changed()
+
+    async def _shifted_case(self) -> CaseRow | None:
+        """The case that was moved just now; None once the cursor has gone on from there."""
+        if self._shifted is None:
+            return None
+        case_id, here_then = self._shifted
+        here = self._board.current
+        if (here.case_id if here else None) != here_then:
+            return None
+        return next(iter(await self._inbox.rows([case_id])), None)
 
     async def unread(self) -> None:
         """Mark as not read."""
@@ -261,6 +304,7 @@ class Verbs:
                 return
             if await self._restore(working):
                 return
+        self._shifted = None
         done = await self._inbox.undo()
         self._board.say(clean(done.text) if done else "there is nothing to take back")
         await self._board.changed()

@@ -5,7 +5,7 @@ from importlib import import_module
 
 from tests.benchmarks import support
 
-NAMES = ("start", "keys", "search", "busy", "ingest", "idle", "triage")
+NAMES = ("start", "keys", "search", "busy", "ingest", "resort", "idle", "triage")
 
 
 def run() -> int:

@@ -19,11 +19,11 @@ from carerespond.cli import wiring
 from carerespond.config import parse_config
 from carerespond.domain.models import Assessment, Author, Post
 from carerespond.services.assessing import Assessor
-from carerespond.storage import posts
+from carerespond.storage import placing, posts
 from carerespond.storage.database import Transaction
 from carerespond.storage.sqlite import connect, open_database
 
-VERSION = 1  # of the data; another one is made anew
+VERSION = 2  # of the data; another one is made anew
 START = datetime(2026, 11, 1, 8, 0, tzinfo=UTC)
 RARE = "brontosaurus"  # in one post of a thousand
 PAGE = 1_000
@@ -204,6 +204,7 @@ def _fill(path: Path, count: int) -> None:
         for number, page in enumerate(_pages(count)):
 
             def store(tx: Transaction, page: Sequence[posts.Assessed] = page) -> None:
+                placing.note(tx, made_assessor().mark)
                 posts.store_page(tx, "search:names-us", page, account="x", now=START)
 
             database.write_now(store)

@@ -5,11 +5,12 @@ import pytest
 from tests.cli.support import run
 
 COMMANDS = ["", "practice", "check", "listen", "import", "triage", "init", "login", "doctor"]
+COMMANDS += ["rules try", "rules check", "rules learned", "rules forget"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_fits_a_screen_and_shows_an_example(tmp_path: Path, command: str) -> None:
-    done = run(tmp_path, *([command] if command else []), "--help")
+    done = run(tmp_path, *command.split(), "--help")
     lines = done.stdout.decode().splitlines()
     assert done.returncode == 0
     assert len(lines) <= 24

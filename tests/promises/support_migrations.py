@@ -99,6 +99,16 @@ def migrate(path: Path, start: str) -> Callable[[Callable[[], object]], None]:
     return work
 
 
+def _between(path: Path, kept: Path, start: str) -> list[Look]:
+    """The database at each version on the way, which is whole and can be migrated further."""
+    found = []
+    for version in range(len(FROM[start]) + 1, len(TO[start])):
+        renew(path, kept)
+        sqlite.open_database(path, migrations=TO[start][:version]).close_now()
+        found.append(look(path))
+    return found
+
+
 def _timed(path: Path, kept: Path, start: str) -> float:
     """Seconds that the migration takes when nobody kills it."""
     renew(path, kept)
@@ -117,6 +127,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     old = look(path)
     sqlite.open_database(path, migrations=TO[start]).close_now()
     new = look(path)
+    before = [old, *_between(path, kept, start)]
     if job["planted"]:
         sqlite._run_migration = statement_by_statement
     usual = min(_timed(path, kept, start) for _ in range(3))
@@ -132,7 +143,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
         counts["killed"] += os.WIFSIGNALED(os.waitpid(child, 0)[1])
         os.close(pipe)
         left = look(path)
-        counts["old" if left == old else "new" if left == new else "half"] += 1
+        counts["old" if left in before else "new" if left == new else "half"] += 1
         try:
             sqlite.open_database(path, migrations=TO[start]).close_now()
             counts["stuck"] += look(path) != new
