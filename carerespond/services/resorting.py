@@ -88,7 +88,7 @@ class Resorting:
 
     async def as_time_passes(self) -> bool:
         """Place the waiting cases anew, unless some program has done so lately; whether it did."""
-        now = self._now()
+        now, is_due = self._now(), False
         with self._told():
             async with self._turn:
                 is_due = await self._database.write(
@@ -96,8 +96,7 @@ class Resorting:
                 )
                 if is_due:
                     await self._sort(None)
-                return is_due
-        return False
+        return is_due
 
     async def catch_up(self) -> None:
         """Place the waiting cases by the rules of this moment, unless they stand by them."""

@@ -20,7 +20,7 @@ from carerespond.domain.errors import ConfigError
 from carerespond.domain.models import Assessment, Author, Outcome, Post, Priority
 from carerespond.domain.rulebook import Rules, load_rules
 from carerespond.services import resorting as module
-from carerespond.services.assessing import Assessor
+from carerespond.services.assessing import Assessor, Earlier
 from carerespond.services.inbox import Inbox
 from carerespond.services.resorting import Resorting
 from carerespond.storage import placing, posts
@@ -35,6 +35,8 @@ PANES = (
     "priority, rule_priority, score, is_pinned, label, reasons, state, wrote_again, counts_from,"
     " handle, posted_at"
 )
+
+NOTHING = Earlier()
 
 
 def rules_of(weights: Sequence[float], *, pin: str) -> Rules:
@@ -382,7 +384,7 @@ async def test_nothing_is_assessed_when_the_cases_stand_by_the_rules(tmp_path: P
         await ground.resorting().catch_up()
         asked: list[Post] = []
 
-        def assess(rules: Rules, post: Post, _: object = None) -> Assessment:
+        def assess(rules: Rules, post: Post, earlier: Earlier = NOTHING) -> Assessment:
             asked.append(post)
             raise AssertionError
 
