@@ -92,7 +92,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
             "always",
             "equals_sign",
             "always",
-            "Make a rule of it; shows what it would move, and only y saves it.",
+            "Make a rule of it; shows first what it would move.",
         ),
         _command("unread", "U", "unread", "Mark the case as not read."),
     ),
