@@ -48,7 +48,7 @@ async def _catch_up(home: Home, config: Config) -> None:
     """Place all cases by the rules of now, if some were edited while posts were coming in."""
     database = wiring.open_store(home)
     try:
-        assessor = wiring.make_assessor(config, wiring.utc_now)
+        assessor = wiring.make_assessor(config, wiring.utc_now, database)
         resorting = wiring.make_resorting(database, config, wiring.utc_now, assessor)
         resorting.tell(complain)
         await resorting.catch_up()

@@ -55,7 +55,7 @@ async def _what_if(home: Home, config: Config, rules: "Rules", days: float) -> "
 
     database = wiring.open_store(home, look_only=True)
     try:
-        assessor = wiring.make_assessor(config, wiring.utc_now)
+        assessor = wiring.make_assessor(config, wiring.utc_now, database)
         return await what_if(database, assessor, rules, wiring.utc_now(), days=days)
     finally:
         await database.aclose()

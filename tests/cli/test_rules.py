@@ -18,7 +18,7 @@ RULE = """\
 [[group]]
 id = "team_parking"
 kind = "complaint"
-weight = 3.0
+weight = 4.0
 reason = "parking"
 patterns = ["parking meter"]
 """

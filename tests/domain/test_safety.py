@@ -99,7 +99,7 @@ def test_the_documented_card_is_right() -> None:
 @pytest.mark.parametrize(
     ("text", "more", "words"),
     [
-        ("waited six hours, staff were rude, disgusting", {}, "URGENT begins at 6"),
+        ("14 hours on a trolley, disgusting, nobody told us a thing", {}, "URGENT begins at 8"),
         ("dad has chest pain", {}, "a rule about danger holds it there"),
         ("thank you, the nurses were wonderful and so kind", {}, "praise of "),
         ("where do I park for the eye clinic on a Saturday?", {"is_repost": True}, "watched"),
