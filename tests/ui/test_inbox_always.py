@@ -155,6 +155,8 @@ async def test_a_danger_is_not_taken_lower_by_a_phrase(house: House) -> None:
     async with house.terminal() as terminal:
         await terminal.go_to("dee_dee")
         await terminal.press("minus")
+        await terminal.sees("possible danger. Really")
+        await terminal.press("Y")
         await terminal.sees("lower @dee_dee: to today")
         await terminal.press("equals_sign")
         await terminal.sees("A rule about danger holds it in urgent")

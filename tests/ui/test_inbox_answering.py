@@ -547,7 +547,7 @@ async def test_a_hand_off_that_was_not_posted_is_a_draft_again(house: House) -> 
         await terminal.sees("not sent")
         assert (states(house), kept(house)) == (["not sent"], [("wes_cold", SORRY)])
         await terminal.press("r")
-        await terminal.sees("reply to @wes_cold", SORRY[:60])
+        await terminal.sees("reply by browser to @wes_cold", SORRY[:40])
 
 
 async def test_a_hand_off_left_open_asks_again(house: House) -> None:

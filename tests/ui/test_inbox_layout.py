@@ -241,7 +241,7 @@ async def test_without_colours_everything_is_still_told(
         assert "Xn" in rows["@tom_k"]  # not read yet
         if size[0] < 120:
             assert danger[2] == "U"
-            assert rows["@tom_k"][2] == "T"
+            assert rows["@tom_k"][2] == "S"
         text = terminal.text
         assert "1 marked" in text
         assert "late 1" in text
