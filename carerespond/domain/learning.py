@@ -5,7 +5,6 @@ words stand in it. Words of strangers are keys of a dictionary here and nothing 
 becomes points beside those of the rules; it decides no pane, and no danger or noise hangs on it.
 """
 
-import hashlib
 import heapq
 import json
 import math
@@ -297,6 +296,8 @@ def write_learned(learned: Learned) -> str:
 
 def mark_of(learned: Learned) -> str:
     """The same for the same model and no other, to tell by which one a case was placed."""
+    import hashlib  # most installations do not learn
+
     return hashlib.sha256(write_learned(learned).encode()).hexdigest()[:16]
 
 
