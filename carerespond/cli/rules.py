@@ -66,6 +66,8 @@ def _told(found: "WhatIf", name: str) -> Iterator[str]:
     file = one_line(name, 40)
     of = f"{found.cases} {noun} of the last {found.days:g} days"
     yield f"With {file}: {moved or 'none'} of {of} would move."
+    if found.let_go:
+        yield f"ATTENTION: {found.let_go} of them would no longer be held as a possible danger."
     if not moved:
         return
     yield ""

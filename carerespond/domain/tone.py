@@ -102,8 +102,8 @@ def tone_of(words: Words, lexicon: Lexicon) -> Tone:
     strongest = sorted(rated, key=lambda one: -abs(one[0]))
     return Tone(
         round(compound, 4),
-        harsh=tuple(dict.fromkeys(said for rating, said in strongest if rating < 0)),
-        kind=tuple(dict.fromkeys(said for rating, said in strongest if rating > 0)),
+        harsh=tuple(dict.fromkeys(said for rating, said in strongest if rating < 0 and said)),
+        kind=tuple(dict.fromkeys(said for rating, said in strongest if rating > 0 and said)),
     )
 
 
@@ -123,7 +123,11 @@ def _rated_words(words: Words, lexicon: Lexicon) -> list[tuple[float, str]]:
         if at in shouted:
             rating += _CAPITALS if rating > 0 else -_CAPITALS
         found.append((at, _moved(rating, tokens, at, shouted)))
-    return [(rating, said[at]) for at, rating in _but(tokens, found)]
+    # A word that was turned round counts and is not shown: "no" as a kind word puzzles.
+    return [
+        (rating, said[at] if rating * ratings[tokens[at]] > 0 else "")
+        for at, rating in _but(tokens, found)
+    ]
 
 
 def _tokens(words: Words) -> tuple[list[str], list[str]]:

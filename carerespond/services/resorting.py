@@ -11,6 +11,7 @@ or done twice changes nothing that a whole one would not.
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from carerespond.config.own_rules import state_of
 from carerespond.domain.errors import CarerespondError, ConfigError
 from carerespond.domain.models import Assessment, Post
 from carerespond.domain.rulebook import Rules
+from carerespond.domain.text import one_line
 from carerespond.domain.triage import Differs, may_differ
 from carerespond.services.assessing import Assessor, Earlier, look_back
 from carerespond.storage import placing
@@ -32,6 +34,21 @@ LOOK_SECONDS = 60.0  # where the kernel does not tell
 
 Counted = Sequence[tuple[int, int, Post]]
 Known = Mapping[int, tuple[Post, Assessment]]
+
+
+@dataclass(slots=True)
+class Sorted:
+    """What placing cases did.
+
+    Attributes:
+        moved: How many went into another pane.
+        let_go: How many were held as a possible danger, and are no longer.
+        first: The handle of one of those, raw.
+    """
+
+    moved: int = 0
+    let_go: int = 0
+    first: str = ""
 
 
 class Resorting:
@@ -134,9 +151,16 @@ class Resorting:
         elif was_wrong:
             self._tell("the rules can be read again")
 
-    def _say_moved(self, moved: int) -> None:
-        if moved:
-            cases = "1 case moves" if moved == 1 else f"{moved} cases move"
+    def _say_moved(self, done: "Sorted") -> None:
+        if done.let_go:
+            cases = "1 case is" if done.let_go == 1 else f"{done.let_go} cases are"
+            first = one_line(done.first, 30)
+            self._tell(
+                f"ATTENTION: {cases} no longer held as a possible danger (first: @{first});"
+                " carerespond rules check says by which line"
+            )
+        elif done.moved:
+            cases = "1 case moves" if done.moved == 1 else f"{done.moved} cases move"
             self._tell(f"the rules have changed: {cases}; w on a case shows why")
 
     @contextmanager
@@ -171,8 +195,8 @@ class Resorting:
 
     # -- placing --------------------------------------------------------------------------------
 
-    async def _sort(self, before: Rules | None) -> int:
-        """Place every waiting case; how many went into another pane.
+    async def _sort(self, before: Rules | None) -> Sorted:
+        """Place every waiting case.
 
         Args:
             before: The rules of this program until now: cases that stand by them need no look when
@@ -187,16 +211,19 @@ class Resorting:
         stood_by, case_ids = await self._database.write(begin)
         known = {mark} if before is None else {mark, self._assessor.mark_of(before)}
         differs = may_differ(before, rules) if before and stood_by <= known else None
-        moved = 0
+        done = Sorted()
         for part in _parts(case_ids, MANY):
             for few in _parts(await self._touched(part, differs), BATCH):
                 found = await self._database.fetch(placing.counted(few))
                 present = [post for _, _, post in found]
                 earlier = look_back(present, self._database.fetch_now, is_stored=True)
                 assessed = await asyncio.to_thread(self._assessed, rules, found, earlier)
-                moved += await self._database.write(self._placing(few, assessed, rules, earlier))
+                placed = await self._database.write(self._placing(few, assessed, rules, earlier))
+                done.moved += len(placed.moved)
+                done.let_go += len(placed.let_go)
+                done.first = done.first or next((one.handle for one in placed.let_go), "")
         await self._database.write(lambda tx: placing.end(tx, mark, stood_by, now()))
-        return moved
+        return done
 
     async def _touched(self, case_ids: Sequence[int], differs: Differs | None) -> Sequence[int]:
         """Those of the cases of which the rules may say something else than before."""
@@ -218,7 +245,7 @@ class Resorting:
 
     def _placing(
         self, case_ids: Sequence[int], assessed: Known, rules: Rules, earlier: Earlier
-    ) -> Callable[[Transaction], int]:
+    ) -> Callable[[Transaction], placing.Placed]:
         """A transaction that places cases; what has come or changed since is assessed inside it."""
 
         def judge(row: int, post: Post) -> Assessment:
@@ -227,12 +254,12 @@ class Resorting:
                 return assessment
             return self._assessor.by(rules, post, earlier)
 
-        def work(tx: Transaction) -> int:
+        def work(tx: Transaction) -> placing.Placed:
             found: dict[int, list[Assessment]] = {}
             for case_id, row, post in tx.fetch(placing.counted(case_ids)):
                 found.setdefault(case_id, []).append(judge(row, post))
             pressing = {case_id: most_pressing(own) for case_id, own in found.items()}
-            return len(placing.place(tx, pressing, self._now()))
+            return placing.place(tx, pressing, self._now())
 
         return work
 

@@ -37,12 +37,14 @@ class WhatIf:
     Attributes:
         days: How far back was looked.
         cases: How many cases of any state have a post since.
+        let_go: How many would no longer be held as a possible danger.
         moves: Those that would move: first where they would go, then where they stand, then newest.
     """
 
     days: float
     cases: int
     moves: tuple[Move, ...]
+    let_go: int = 0
 
     @property
     def counts(self) -> Mapping[tuple[Priority, Priority], int]:
@@ -70,6 +72,7 @@ async def what_if(
     case_ids = await database.fetch(placing.recent(now - timedelta(days=days)))
     differs = may_differ(assessor.rules, rules)
     moves: list[Move] = []
+    let_go = 0
     for start in range(0, len(case_ids), _MANY):
         part = case_ids[start : start + _MANY]
         texts = await database.fetch(placing.texts(part))
@@ -78,9 +81,11 @@ async def what_if(
         stands = await database.fetch(placing.stands(touched))
         earlier = look_back([post for _, _, post in posts], database.fetch_now, is_stored=True)
         by = (assessor, rules, earlier)
-        moves += await asyncio.to_thread(_moves, stands, posts, *by)
+        found, lost = await asyncio.to_thread(_moves, stands, posts, *by)
+        moves += found
+        let_go += lost
     moves.sort(key=lambda one: (one.after, one.before, -one.posted_at.timestamp(), one.case_id))
-    return WhatIf(days, len(case_ids), tuple(moves))
+    return WhatIf(days, len(case_ids), tuple(moves), let_go)
 
 
 def _touched(
@@ -95,19 +100,22 @@ def _moves(
     assessor: Assessor,
     rules: Rules,
     earlier: Earlier,
-) -> list[Move]:
+) -> tuple[list[Move], int]:
+    """Those that would move, and how many would no longer be held."""
     by_case: dict[int, list[Post]] = {}
     for case_id, _, post in posts:
         by_case.setdefault(case_id, []).append(post)
-    found = []
+    found, let_go = [], 0
     for stand in stands:
         own = by_case.get(stand.case_id)
         if own is None:
             continue
-        before = stand.pane(most_pressing(assessor(post, earlier) for post in own))
-        after = stand.pane(most_pressing(assessor.by(rules, post, earlier) for post in own))
+        now_is = most_pressing(assessor(post, earlier) for post in own)
+        would_be = most_pressing(assessor.by(rules, post, earlier) for post in own)
+        let_go += now_is.is_pinned and not would_be.is_pinned
+        before, after = stand.pane(now_is), stand.pane(would_be)
         if before is not after:
             found.append(
                 Move(stand.case_id, stand.handle, stand.snippet, before, after, stand.posted_at)
             )
-    return found
+    return found, let_go

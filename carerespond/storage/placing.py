@@ -118,7 +118,20 @@ def texts(case_ids: Sequence[int]) -> Query[tuple[int, str, bool]]:
     )
 
 
-def place(tx: Transaction, found: Mapping[int, Assessment], now: datetime) -> list[Stand]:
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where cases stood before they were placed anew.
+
+    Attributes:
+        moved: Those that went into another pane.
+        let_go: Those that were held as a possible danger, and are no longer.
+    """
+
+    moved: list[Stand]
+    let_go: list[Stand]
+
+
+def place(tx: Transaction, found: Mapping[int, Assessment], now: datetime) -> Placed:
     """Put cases where an assessment says, and say so on the feed.
 
     Args:
@@ -127,9 +140,10 @@ def place(tx: Transaction, found: Mapping[int, Assessment], now: datetime) -> li
         now: The present moment.
 
     Returns:
-        Of the cases that went into another pane, where they stood before.
+        The cases that are not where they were, as they stood before.
     """
     moved: list[Stand] = []
+    let_go: list[Stand] = []
     changed: list[tuple[object, ...]] = []
     for stand in tx.fetch(stands(list(found))):
         if stand.state is CaseState.DONE:
@@ -156,13 +170,15 @@ def place(tx: Transaction, found: Mapping[int, Assessment], now: datetime) -> li
             changed.append((*after, stand.case_id))
         if pane is not stand.priority:
             moved.append(stand)
+        if stand.is_pinned and not assessment.is_pinned:
+            let_go.append(stand)
     tx.execute_many(
         "UPDATE cases SET priority = ?, rule_priority = ?, score = ?, is_pinned = ?, label = ?,"
         " reasons = ? WHERE case_id = ?",
         changed,
     )
     feed.announce_all(tx, RULES, [int(str(values[-1])) for values in changed], now)
-    return moved
+    return Placed(moved, let_go)
 
 
 def by_rules(tx: Transaction, case_ids: Sequence[int]) -> None:

@@ -17,7 +17,7 @@ EXAMPLE = "example: have it checked"
 
 
 def card_lines(cards: Sequence[SafetyCard], width: int, more: str = "") -> list[Line]:
-    """The first card in few lines; numbers are never cut.
+    """The first card in few lines; nothing of it is cut.
 
     Args:
         cards: The cards of a case; none makes no lines.
@@ -47,7 +47,7 @@ def whole_cards(cards: Sequence[SafetyCard], width: int) -> list[Content]:
 
 
 def _short_rows(cards: Sequence[SafetyCard], width: int, more: str) -> list[str]:
-    """The title with what is to know of the card, then a part a row; the numbers may take more."""
+    """The title with what is to know of the card, then each part in as many rows as it takes."""
     if not cards:
         return []
     card = cards[0]
@@ -55,7 +55,7 @@ def _short_rows(cards: Sequence[SafetyCard], width: int, more: str) -> list[str]
     return [
         _title(card, len(cards) - 1, width, more),
         *_rows(*numbers, width),
-        *(f"{label:<{_LABEL}}{fit(text, width - _LABEL)}" for label, text in rest),
+        *(row for part in rest for row in _rows(*part, width)),
     ]
 
 

@@ -79,6 +79,15 @@ def test_try_says_what_would_move_and_changes_nothing(tmp_path: Path, run: Run) 
     assert "none of 3 cases" in run("rules", "try", str(file)).out
 
 
+def test_try_says_how_many_dangers_would_be_let_go(tmp_path: Path, run: Run) -> None:
+    fill(tmp_path, run, line(1, "i want to kill myself, disgraceful, nobody answers, fuming"))
+    file = tmp_path / "new.toml"
+    file.write_text('[[group]]\nid = "risk_self_harm"\npin = false\n')
+    assert "ATTENTION: 1 of them would no longer be held" in run("rules", "try", str(file)).out
+    file.write_text('[[group]]\nid = "wait"\nweight = 1.3\n')
+    assert "ATTENTION" not in run("rules", "try", str(file)).out
+
+
 def test_what_try_says_is_what_moves(tmp_path: Path, run: Run) -> None:
     """The number of moved cases is the number that the next start moves."""
     texts = ["parking meter", "the parking meter was rude", "thank you all", "parking meters?"]
