@@ -79,7 +79,7 @@ def rules_texts(own: Sequence[Path] = ()) -> list[tuple[str, str]]:
         ConfigError: A file of the team's own cannot be read.
     """
     shipped = [_RULES / f"{name}.toml" for name in SHIPPED_RULES]
-    missing = "Check [inbox] rules_files in config.toml."
+    missing = "Check [inbox] rules_file and language_files in config.toml."
     return [(read_text(path, missing=missing), str(path)) for path in (*shipped, *own)]
 
 

@@ -74,6 +74,7 @@ def known_keys() -> dict[str, tuple[str, ...]]:
     return {name: tuple(keys) for name, keys in _KEYS.items()}
 
 
+_MOST_SAID = 12
 _MINUTES_A_DAY = 24 * 60
 _STRETCH = re.compile(r"([01]?\d|2[0-4]):([0-5]\d) ?[-\u2013] ?([01]?\d|2[0-4]):([0-5]\d)\Z")
 
@@ -165,10 +166,10 @@ _TEMPLATE = {
 }
 _SAFETY = {
     "title": _Key("title", required=True),
-    "numbers": _Key("numbers", "texts", required=True),
+    "numbers": _Key("numbers", "said", required=True),
     "rules": _Key("rules", "texts"),
-    "tell": _Key("tell", "texts"),
-    "avoid": _Key("avoid", "texts"),
+    "tell": _Key("tell", "said"),
+    "avoid": _Key("avoid", "said"),
 }
 _OPERATOR = {"name": _Key("name", required=True)}
 _BUDGET = {
@@ -220,6 +221,15 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "texts": (
         lambda v: isinstance(v, list) and all(isinstance(t, str) for t in v),
         'a list of texts, such as ["a", "b"]',
+    ),
+    # On a safety card: each says something, in a line or so.
+    "said": (
+        lambda v: (
+            isinstance(v, list)
+            and len(v) <= _MOST_SAID
+            and all(isinstance(t, str) and any(c.isalnum() for c in t) for t in v)
+        ),
+        f"a list of at most {_MOST_SAID} texts, each with words or a number in it",
     ),
     "zone": (
         lambda v: isinstance(v, str) and _is_zone(v),
@@ -297,7 +307,10 @@ class _Reader:
                     "hours", 0, day, f"two stretches of {day} overlap.", "Write them apart."
                 )
         if not any(week):
-            return None
+            if not table:
+                return None
+            remedy = 'Add a day, such as monday = ["09:00-17:00"], or take [hours] out.'
+            raise self.problem("hours", 0, "", "[hours] has no working day.", remedy)
         if "zone" not in table:
             remedy = 'Add: zone = "Europe/London", or where you are.'
             raise self.problem("hours", 0, "", "[hours] has no zone.", remedy)

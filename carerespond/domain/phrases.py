@@ -21,17 +21,30 @@ from typing import NamedTuple
 LONGEST = 20_000  # characters of a post that are looked at
 _LONGEST_PHRASE = 2_000
 _DEEPEST = 4
+_MOST_GAPS, _MOST_MAYBES = 4, 5  # each multiplies the ways in which a phrase may match
 _REACH = 160  # characters: a phrase that reaches into another begins no farther away
 _STEM = 3  # letters before a star
 
-_TOKEN = re.compile(
-    r"(?P<link>(?:https?://|www\.|pic\.twitter\.com/)\S+)"
-    r"|(?P<name>[@\uff20]\w+)"
-    r"|(?P<ae>\b[aA] ?&(?:amp;)? ?[eE]\b)"
-    r"|(?P<word>[^\W_]+(?:['\u2018\u2019\u02bc][^\W_]+)*)"
-    r"|(?P<end>[.!?\n][.!?\s]*)"
-    "|(?P<sign>[\u2600-\u27bf\u2b50\U0001f300-\U0001faff])"
-)
+# What stands inside a word and is not seen, and accents that stand alone.
+_HIDDEN = "\u00ad\u0300-\u036f\u034f\u061c\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\ufeff"
+_APOSTROPHES = "'`\u00b4\u2018\u2019\u02bc\u2032\uff07"
+
+
+def _tokens_of(letter: str) -> re.Pattern[str]:
+    return re.compile(
+        r"(?P<link>(?:https?://|www\.|pic\.twitter\.com/)\S+)"
+        r"|(?P<name>[@\uff20]\w+)"
+        r"|(?P<ae>\b[aA] ?&(?:amp;)? ?[eE]\b)"
+        rf"|(?P<word>[^\W_]{letter}*(?:[{_APOSTROPHES}]{letter}+)*)"
+        # A sentence goes on over dots and over the end of a line when a small letter follows.
+        r"|(?P<on>(?:\.{2,}|\u2026+|\r?\n)[ \t]*(?=[a-z]))"
+        r"|(?P<end>[.!?\n][.!?\s]*)"
+        "|(?P<sign>[\u2600-\u27bf\u2b50\U0001f300-\U0001faff])"
+    )
+
+
+_TOKEN = _tokens_of(r"[^\W_]")
+_TOKEN_ANY = _tokens_of(rf"(?:[^\W_]|[{_HIDDEN}])")
 _FIXED = {"link": "<link>", "name": "<name>", "ae": "ae"}
 _CONTRACTED = {"ll": " will", "re": " are", "ve": " have", "m": " am", "d": " would"}
 _ALIASES = {
@@ -73,6 +86,8 @@ _SPELLED = (
     *("several", "few", "many", "dau", "dwy", "tair", "tri", "pedair", "pedwar", "pump", "pum"),
     *("chwe", "chwech", "saith", "wyth", "naw", "deg"),
 )
+_PLAIN_APOSTROPHES = {ord(one): "'" for one in _APOSTROPHES}
+_UNSEEN = ("Mn", "Cf")
 _ELONGATED = re.compile(r"([^\W\d_])\1{2,}")
 
 
@@ -106,8 +121,10 @@ def words_of(text: str) -> Words:
     starts: list[int] = []
     spans: list[tuple[int, int]] = []
     at = 1
-    for found in _TOKEN.finditer(raw):
+    for found in (_TOKEN if raw.isascii() else _TOKEN_ANY).finditer(raw):
         kind = found.lastgroup
+        if kind == "on":
+            continue
         if kind == "word":
             part = plain_word(found[0])
         elif kind == "end":
@@ -125,11 +142,11 @@ def words_of(text: str) -> Words:
 @lru_cache(maxsize=8192)
 def plain_word(word: str) -> str:
     """One word in plain small letters; a contraction may become two words."""
-    word = word.lower()
+    word = word.lower().replace("`", "'")
     if not word.isascii():
-        word = word.replace("\u2019", "'").replace("\u2018", "'").replace("\u02bc", "'")
+        word = word.translate(_PLAIN_APOSTROPHES)
         parts = unicodedata.normalize("NFKD", word)
-        word = "".join(part for part in parts if unicodedata.category(part) != "Mn").lower()
+        word = "".join(part for part in parts if unicodedata.category(part) not in _UNSEEN).lower()
     if "'" in word:
         head, _, tail = word.rpartition("'")
         word = head.replace("'", "") + (
@@ -302,7 +319,12 @@ def _piece(phrase: str) -> _Piece:
     """One phrase; each word of its expression begins with a space."""
     if not phrase.strip() or len(phrase) > _LONGEST_PHRASE:
         raise PhraseError(f"it is empty or has more than {_LONGEST_PHRASE} characters")
-    piece = _PhraseReader(_PART.findall(phrase)).choices(depth=0)
+    parts = _PART.findall(phrase)
+    if parts.count("...") > _MOST_GAPS or sum(part[-1] == "?" for part in parts) > _MOST_MAYBES:
+        raise PhraseError(
+            f"it leaves too much open: at most {_MOST_GAPS} gaps and {_MOST_MAYBES} optional words"
+        )
+    piece = _PhraseReader(parts).choices(depth=0)
     if not piece.is_certain:
         raise PhraseError("it has no word that must occur")
     return piece

@@ -16,7 +16,6 @@ def hours(text: str) -> Config:
 
 def test_without_hours_every_minute_counts() -> None:
     assert parse_config(NAME, "config.toml").hours is None
-    assert hours("monday = []").hours is None
 
 
 def test_stretches_and_holidays_are_read() -> None:
@@ -33,6 +32,8 @@ def test_stretches_and_holidays_are_read() -> None:
     ("text", "line", "problem"),
     [
         ('monday = ["09:00-17:00"]', 3, "has no zone"),
+        ('zone = "Europe/London"', 3, "no working day"),
+        ("monday = []", 3, "no working day"),
         ('zone = "Atlantis"', 4, "time zone that this machine knows"),
         ('zone = "Europe/London"\nmonday = ["9-17"]', 5, "list of stretches"),
         ('zone = "Europe/London"\nmonday = ["17:00-09:00"]', 5, "list of stretches"),

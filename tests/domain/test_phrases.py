@@ -50,7 +50,8 @@ def test_a_phrase_is_found(phrase: str, text: str) -> None:
     [
         ("die", "the diet was fine"),
         ("nobody ... called", "nobody. I called"),
-        ("nobody ... called", "nobody\ncalled"),
+        ("nobody ... called", "nobody\nCalled"),
+        ("nobody ... called", "nobody\n\n- called"),
         ("nobody ... called", "nobody one two three four called"),
         ("# hours", "opening hours"),
         ("disgust*", "undisgusted"),
@@ -122,6 +123,32 @@ def test_any_text_has_words_with_one_space_between(text: str) -> None:
     assert words.plain == f" {' '.join(words.plain.split())} " or not words.plain.strip()
     assert len(words.starts) == len(words.spans)
     assert all(0 <= start < end <= len(text) for start, end in words.spans)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I want to kill\nmyself",
+        "I want to kill... myself",
+        "I want to kill\u2026 myself",
+        "I want to kil\u00adl my\u200bself",
+        "I want to ki\ufe0fll my\u200dself",
+        "I want to k\u00edll myse\u0301lf",
+    ],
+)
+def test_a_sentence_and_a_word_go_on_where_a_reader_sees_them_go_on(text: str) -> None:
+    assert matches("kill myself", text)
+
+
+@pytest.mark.parametrize("apostrophe", "'`\u00b4\u2018\u2019\u02bc\u2032\uff07")
+def test_every_kind_of_apostrophe_is_one(apostrophe: str) -> None:
+    assert matches("dont want", f"I don{apostrophe}t want this")
+
+
+@pytest.mark.parametrize("phrase", ["i ... i ... i ... i ... i ... z", "i" + " (i)?" * 6 + " z"])
+def test_a_phrase_that_leaves_too_much_open_is_refused(phrase: str) -> None:
+    with pytest.raises(PhraseError, match="too much open"):
+        Phrases((phrase,))
 
 
 @pytest.mark.parametrize(
