@@ -285,7 +285,12 @@ RAW_RIGHT, RAW_WRONG = "    if not odd:\n", "    if True:\n"
 def test_the_oracle_catches_a_text_that_is_not_cleaned(
     tmp_path: Path, harmless: set[str], right: str, wrong: str
 ) -> None:
-    place = _filled(installed(tmp_path / "home", "http://127.0.0.1:9", HARMLESS), str)
+    place = installed(tmp_path / "home", "http://127.0.0.1:9", HARMLESS)
+    file = place.home / "posts.jsonl"
+    # Nothing but such posts, so that one is on the first screen wherever triage puts them.
+    odd = [one for one in posts(str) if "\x9b" in one["text"]]
+    file.write_bytes(lines(odd))
+    assert place.run("import", str(file)).returncode == 0
     mutant = with_bug(place, tmp_path, "domain/text.py", right, wrong)
     strange = _glance(mutant, columns=120).strange(harmless)
     assert any(one.startswith("\x9b") for one in strange), strange[:20]
