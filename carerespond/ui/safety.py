@@ -17,7 +17,7 @@ EXAMPLE = "example: have it checked"
 
 
 def card_lines(cards: Sequence[SafetyCard], width: int, more: str = "") -> list[Line]:
-    """The first card in few lines; nothing of it is cut.
+    """The first card in few lines; numbers are never cut.
 
     Args:
         cards: The cards of a case; none makes no lines.
@@ -55,7 +55,7 @@ def _short_rows(cards: Sequence[SafetyCard], width: int, more: str) -> list[str]
     return [
         _title(card, len(cards) - 1, width, more),
         *_rows(*numbers, width),
-        *(row for part in rest for row in _rows(*part, width)),
+        *(f"{label:<{_LABEL}}{fit(text, width - _LABEL)}" for label, text in rest),
     ]
 
 
