@@ -240,10 +240,11 @@ async def looks_only(house: House, terminal: Terminal, way: str) -> None:
     await terminal.sees("LOOK ONLY", "@dee_dee")
     if way == "reading":
         await terminal.press("enter")
-    for keys, says in CHANGING.values():
-        await terminal.press("g", *keys)
-        await terminal.sees(says)
-        terminal.app.say("")
+    for place in (["g", "j"], ["g"]):  # a case, then a danger, which asks before it goes
+        for keys, says in CHANGING.values():
+            await terminal.press(*place, *keys)
+            await terminal.sees(says)
+            terminal.app.say("")
     for keys in (["D"], ["O"], ["W"], ["w", "q"], ["G"], ["space", "v", "j", "q"], ["U"]):
         await terminal.press(*keys)
         await terminal.press("escape")
@@ -269,9 +270,10 @@ async def test_a_look_that_writes_is_noticed(house: House, monkeypatch: pytest.M
     monkeypatch.setattr(SqliteDatabase, "__init__", writable)
     async with house.terminal((80, 24), look_only=True) as terminal:
         await terminal.sees("ROUTE")
-        terminal.patience = 3.0
+        before, terminal.patience = house.everything(), 3.0
         with pytest.raises(AssertionError):
             await looks_only(house, terminal, "list")
+        assert house.everything() != before
 
 
 async def test_a_look_follows_what_others_do(house: House) -> None:
