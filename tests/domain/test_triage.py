@@ -237,6 +237,26 @@ def test_waiting_is_even_until_the_target_then_steeper_and_has_an_end() -> None:
     assert waited(10_000) == waited(1_000_000)
 
 
+def test_waiting_alone_makes_nothing_urgent() -> None:
+    text = "Nine hours on a chair, rude receptionist, my mum is 81. Disgusting"
+    context = Context(now=NOW, targets={"today": 10.0, "soon": 10.0})
+    soon, late = judge(text), judge(text, context, minutes=-10_000)
+    assert soon.priority is Priority.TODAY
+    assert late.priority is Priority.TODAY
+    assert soon.score < shipped_rules().panes["urgent"] <= late.score, "it would by the sum"
+
+
+def test_what_spreads_counts_by_the_hour_and_for_complaints_alone() -> None:
+    def fired(text: str, reposts: int, minutes: int) -> bool:
+        found = judge(text, Context(now=NOW), reposts=reposts, minutes=-minutes)
+        return any(reason.rule == "context.spreading" for reason in found.reasons)
+
+    assert fired("the wait was so long", 40, 30)
+    assert not fired("the wait was so long", 40, 60 * 24)
+    assert not fired("the wait was so long", 5, 30)
+    assert not fired("what a lovely ward", 400, 30)
+
+
 def test_reasons_give_the_words_as_they_were_written() -> None:
     assessed = judge("The RECEPTIONIST was  Rude")
     assert assessed.reasons[0].words == ("Rude",)

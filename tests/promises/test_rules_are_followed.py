@@ -500,3 +500,15 @@ async def test_now_and_then_waiting_cases_are_placed_anew_by_one_program(tmp_pat
         assert await ground.resorting().as_time_passes()
     finally:
         await ground.database.aclose()
+
+
+async def test_a_danger_that_rules_let_go_is_told(tmp_path: Path) -> None:
+    ground = Ground(tmp_path, STRICT)
+    try:
+        await ground.live([FIRST])
+        ground.assessor.use(QUIET)
+        await ground.resorting().catch_up()
+        assert len(ground.told) == 1
+        assert "1 case is no longer held as a possible danger (first: @person1)" in ground.told[0]
+    finally:
+        await ground.database.aclose()

@@ -9,7 +9,7 @@ import pytest
 
 from carerespond.config import Config
 from carerespond.domain.errors import DangerError
-from carerespond.domain.models import Outcome, Reason
+from carerespond.domain.models import Outcome, Priority, Reason
 from carerespond.services.inbox import Done, Inbox
 from carerespond.storage.cases import write_reasons
 from carerespond.storage.database import Database, Query
@@ -104,3 +104,31 @@ async def test_a_pinned_case_comes_with_its_cards(database: Database) -> None:
     assert [card.title for card in danger.safety] == ["A life may be in danger now"]
     assert [one.rule for one in danger.case.assessment.pins] == ["risk_danger"]
     assert other.safety == ()
+
+
+# -- moving between panes ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stands", "raised", "lowered"),
+    [
+        (Priority.URGENT, Priority.URGENT, Priority.TODAY),
+        (Priority.TODAY, Priority.URGENT, Priority.SOON),
+        (Priority.SOON, Priority.TODAY, Priority.WATCH),
+        (Priority.PRAISE, Priority.SOON, Priority.WATCH),
+        (Priority.WATCH, Priority.SOON, Priority.WATCH),
+    ],
+)
+async def test_no_move_puts_a_case_among_the_thanks(
+    database: Database, stands: Priority, raised: Priority, lowered: Priority
+) -> None:
+    def placed() -> int:
+        sql = "SELECT priority FROM cases WHERE case_id = 1"
+        return database.fetch_now(Query(sql, (), lambda row: int(row[0])))[0]
+
+    inbox = inbox_on(database)
+    for move, wanted in ((inbox.raise_priority, raised), (inbox.lower_priority, lowered)):
+        sql = "UPDATE cases SET priority = ? WHERE case_id = 1"
+        database.write_now(lambda tx, sql=sql: tx.execute(sql, (int(stands),)))  # type: ignore[misc]  # mypy cannot infer a lambda's defaults
+        await move([1])
+        assert placed() == wanted
