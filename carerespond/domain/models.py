@@ -128,9 +128,6 @@ class Reason:
     is_pin: bool = False
 
 
-PIN_LIFT = 10_000.0  # what a pin adds to `Assessment.standing`
-
-
 @dataclass(frozen=True, slots=True)
 class Assessment:
     """Where triage puts a post and why; reasons stand strongest first, and points sum to the score.
@@ -147,16 +144,6 @@ class Assessment:
     label: str = "other"
     is_pinned: bool = False
     is_noise: bool = False
-
-    @property
-    def standing(self) -> float:
-        """One number for lists without panes: the score, raised by `PIN_LIFT` where pinned.
-
-        Higher is sooner. The score counts up to `PIN_LIFT` / 2 either way, so that no rules put an
-        unpinned post above a pinned one.
-        """
-        most = PIN_LIFT / 2 - 1
-        return max(min(self.score, most), -most) + PIN_LIFT * self.is_pinned
 
     @property
     def pins(self) -> tuple[Reason, ...]:
