@@ -23,7 +23,7 @@ from carerespond.domain.rule_writing import (
     with_rule,
 )
 from carerespond.domain.rulebook import Rules
-from carerespond.services.assessing import Assessor
+from carerespond.services.assessing import Assessor, Earlier, look_back
 from carerespond.services.resorting import Resorting
 from carerespond.services.whatif import WhatIf, what_if
 from carerespond.storage import history, placing
@@ -45,6 +45,7 @@ class Lesson:
         stands: The pane where the rules put it.
         wanted: The pane that a person has chosen for it; None when nobody has.
         phrases: Phrases of the post to choose from.
+        earlier: What is stored of its author, which counts as well.
     """
 
     case_id: int
@@ -53,6 +54,7 @@ class Lesson:
     stands: Priority
     wanted: Priority | None
     phrases: tuple[str, ...]
+    earlier: Earlier
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,9 @@ class Teaching:
         found = await self._database.fetch(placing.counted([case_id]))
         if not stands or not found:
             raise NotAllowedError(f"There is no case {case_id}.")
-        assessed = [(self._assessor(post), post) for _, _, post in found]
+        posts = [post for _, _, post in found]
+        earlier = look_back(posts, self._database.fetch_now, is_stored=True)
+        assessed = [(self._assessor(post, earlier), post) for post in posts]
         assessment, post = max(assessed, key=lambda one: one[0].pressing)
         fired = [word for reason in assessment.reasons for word in reason.words]
         stand = stands[0]
@@ -131,6 +135,7 @@ class Teaching:
             assessment.priority,
             stand.priority if is_chosen else None,
             tuple(suggestions(post.text, fired, self._assessor.rules)),
+            earlier,
         )
 
     async def amounts(self, lesson: Lesson, phrase: str) -> list[Amount]:
@@ -157,7 +162,7 @@ class Teaching:
             enough = self._enough(lesson, rule, rules, wanted)
             if enough is not None:
                 half = replace(enough.rule, weight=round(enough.rule.weight / 2, 2))
-                pane = self._judged(lesson.post, half, rules).priority
+                pane = self._judged(lesson, half, rules).priority
                 found += [enough, Amount(half, pane, is_enough=False)]
         if not found:
             raise NotAllowedError(
@@ -176,7 +181,7 @@ class Teaching:
         for kind in _kinds(is_up=is_up, wanted=wanted):
             for number in range(1, _STEPS + 1):
                 made = replace(rule, kind=kind, weight=round(number * _STEP, 2))
-                pane = self._judged(lesson.post, made, rules).priority
+                pane = self._judged(lesson, made, rules).priority
                 if pane is wanted:
                     return Amount(self._roomy(lesson, made, rules, pane), pane, is_enough=True)
                 if pane is not lesson.stands and (pane < lesson.stands) is is_up:
@@ -187,12 +192,12 @@ class Teaching:
         """A little more than just enough, so that posts like this one get there, too."""
         for more in _MORE:
             made = replace(rule, weight=round(rule.weight + more, 2))
-            if self._judged(lesson.post, made, rules).priority is pane:
+            if self._judged(lesson, made, rules).priority is pane:
                 return made
         return rule
 
-    def _judged(self, post: Post, rule: NewRule, rules: Rules) -> Assessment:
-        return self._assessor.by(with_rule(rules, rule), post)
+    def _judged(self, lesson: Lesson, rule: NewRule, rules: Rules) -> Assessment:
+        return self._assessor.by(with_rule(rules, rule), lesson.post, lesson.earlier)
 
     async def preview(self, rule: NewRule) -> WhatIf:
         """Which cases of the last month a rule would move.
