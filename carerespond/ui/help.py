@@ -12,6 +12,18 @@ from carerespond.ui.content import content
 from carerespond.ui.dialogs import LineScreen, PageScreen
 
 KEYS_WIDTH = 12  # columns: the longest list of keys, and a space
+# What a row of the list says in a letter or two, and the head of the column where it stands.
+_SIGNS = (
+    ("U T S P W", "Ln: its pane, from urgent to watch"),
+    ("!", "Ln: held as a possible danger, whatever the score"),
+    ("*", "before Ln: marked"),
+    ("LATE 0:41", "Left: how long it may still wait; - is for ever"),
+    ("n", "N, after the network: nobody has read it"),
+    ("a", "N: they wrote again after us"),
+    ("s", "N: starred"),
+    ("me Asha", "Owner: who is on it; with * who is writing an answer"),
+    ("unkn? hand", "Owner: how an answer stands; O lists those that need you"),
+)
 _AT_HAND = ("help", "palette", "quit", "redraw")
 
 
@@ -63,6 +75,9 @@ def help_content(
     if "all" not in places:
         at_hand = [one for one in table if one.name in _AT_HAND and _fits(one, word)]
         _add(lines, "Always", at_hand)
+    if "list" in places:
+        signs = [f"  {sign:<{KEYS_WIDTH}}{says}" for sign, says in _SIGNS if _says(says, word)]
+        lines += [content("Signs in the list", "bold"), *map(content, signs)] if signs else []
     return Content("\n").join(lines or [Content("no key has to do with it")])
 
 
@@ -70,6 +85,10 @@ def _add(lines: list[Content], group: str, commands: Sequence[Command]) -> None:
     if commands:
         lines.append(content(group, "bold"))
         lines.extend(content(f"  {labels(one):<{KEYS_WIDTH}}{one.help}") for one in commands)
+
+
+def _says(text: str, word: str) -> bool:
+    return len(word) != 1 and word.casefold() in text.casefold()
 
 
 def _fits(command: Command, word: str) -> bool:

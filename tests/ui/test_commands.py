@@ -444,6 +444,14 @@ def test_help_finds_by_word_and_by_key() -> None:
     assert help_content(BROWSE, word="[/").plain == "no key has to do with it"
 
 
+def test_help_says_what_the_letters_of_the_list_mean() -> None:
+    shown = help_content(BROWSE).plain
+    assert "  n           N, after the network: nobody has read it" in shown
+    assert "held as a possible danger" in help_content(BROWSE, word="danger").plain
+    assert "Signs in the list" not in help_content(BROWSE, word="r").plain
+    assert "Signs in the list" not in help_content(("compose",)).plain
+
+
 async def test_the_help_screen_says_that_there_is_more_and_searches() -> None:
     app = Browsing()
     async with app.run_test(size=(80, 24)) as pilot:
