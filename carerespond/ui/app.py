@@ -419,7 +419,7 @@ class CarerespondApp(App[int]):
             who = "you hold" if row.owner == self.desk.operator() else f"{clean(row.owner)} holds"
             text = f"{who} the case of @{clean(row.handle)}"
         above = headlines.notice(f"  {self._above}") if self._above else None
-        self._put("holds", above or (f"~ {text}" if text else "~"))
+        self._put("holds", above or (f"~ {text}" if text else ""))
 
     def say(self, text: str) -> None:
         """Show one line to the person, for a while."""

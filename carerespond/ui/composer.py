@@ -90,13 +90,13 @@ class ComposerScreen(KeyedScreen[str | None]):
     ComposerScreen > Vertical {
         width: 100%; height: 60%; min-height: 15; background: $surface; border-top: solid $accent;
     }
+    ComposerScreen.danger > Vertical { height: 1fr; margin: 2 0 0 0; }
     ComposerScreen.wide { align: right top; }
     ComposerScreen.wide > Vertical { height: 1fr; margin: 2 0 2 60; border-left: solid $accent; }
     ComposerScreen.huge > Vertical { margin: 2 44 2 76; }
     ComposerScreen Static { height: auto; padding: 0 1; }
     ComposerScreen TextArea { height: 1fr; min-height: 3; border: none; padding: 0 1; }
     ComposerScreen TextArea:focus { border: none; }
-    ComposerScreen.danger > Vertical { height: 80%; min-height: 19; }
     ComposerScreen #words { max-height: 3; color: $text-muted; }
     ComposerScreen #route { max-height: 2; color: $text-muted; }
     ComposerScreen #checks { max-height: 3; }
@@ -146,6 +146,8 @@ class ComposerScreen(KeyedScreen[str | None]):
         """The keys that act here; a note is filed, not reviewed."""
         then = self._writing.then
         table = [replace(c, title=then) if c.name == "review" else c for c in self._table]
+        if self._writing.safety:
+            table = [c for c in table if c.name != "templates"]  # there are none
         return footer_line(self.PLACES, width, table)
 
     def on_mount(self) -> None:
@@ -174,7 +176,8 @@ class ComposerScreen(KeyedScreen[str | None]):
         beside = BESIDE[sum(size.width >= least for least in (WIDE, HUGE))]
         self.query_one("#verbs", Static).update(content(self._verbs(size.width - beside)))
         if safety:
-            self.query_one("#safety", Static).update(card_content(safety, size.width - beside))
+            card = card_content(safety, size.width - beside, is_whole=size.width >= WIDE)
+            self.query_one("#safety", Static).update(card)
 
     @property
     def text(self) -> str:

@@ -37,7 +37,8 @@ class Frame:
 
 def head_lines(view: CaseView, frame: Frame) -> list[Line]:
     """What stands above a case however far it is scrolled: who, and what to do about a danger."""
-    return [_title(view, frame), *card_lines(view.safety, frame.width, "w: all")]
+    card = card_lines(view.safety, frame.width, "w: all", is_whole=frame.is_wide)
+    return [_title(view, frame), *card]
 
 
 def case_lines(view: CaseView, frame: Frame) -> list[Line]:

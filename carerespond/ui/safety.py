@@ -16,21 +16,24 @@ _BETWEEN = " | "
 EXAMPLE = "example: have it checked"
 
 
-def card_lines(cards: Sequence[SafetyCard], width: int, more: str = "") -> list[Line]:
+def card_lines(
+    cards: Sequence[SafetyCard], width: int, more: str = "", *, is_whole: bool = False
+) -> list[Line]:
     """The first card in few lines; numbers are never cut.
 
     Args:
         cards: The cards of a case; none makes no lines.
         width: Columns.
         more: Which key shows all of it.
+        is_whole: There is room beside the list: nothing of it is cut.
     """
-    rows = _short_rows(cards, width, more)
+    rows = _short_rows(cards, width, more, is_whole=is_whole)
     return [plain(row, "plain" if index else "warn") for index, row in enumerate(rows)]
 
 
-def card_content(cards: Sequence[SafetyCard], width: int) -> Content:
+def card_content(cards: Sequence[SafetyCard], width: int, *, is_whole: bool = False) -> Content:
     """As `card_lines`, for a widget that takes contents."""
-    rows = _short_rows(cards, width, "")
+    rows = _short_rows(cards, width, "", is_whole=is_whole)
     return Content("\n").join(
         [content(row, "" if index else "bold") for index, row in enumerate(rows)]
     )
@@ -46,7 +49,7 @@ def whole_cards(cards: Sequence[SafetyCard], width: int) -> list[Content]:
     return lines
 
 
-def _short_rows(cards: Sequence[SafetyCard], width: int, more: str) -> list[str]:
+def _short_rows(cards: Sequence[SafetyCard], width: int, more: str, *, is_whole: bool) -> list[str]:
     """The title with what is to know of the card, then each part in as many rows as it takes."""
     if not cards:
         return []
@@ -55,7 +58,11 @@ def _short_rows(cards: Sequence[SafetyCard], width: int, more: str) -> list[str]
     return [
         _title(card, len(cards) - 1, width, more),
         *_rows(*numbers, width),
-        *(f"{label:<{_LABEL}}{fit(text, width - _LABEL)}" for label, text in rest),
+        *(
+            row
+            for label, text in rest
+            for row in _rows(label, text if is_whole else str(fit(text, width - _LABEL)), width)
+        ),
     ]
 
 
