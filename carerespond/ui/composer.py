@@ -171,8 +171,9 @@ class ComposerScreen(KeyedScreen[str | None]):
         self.set_class(size.width >= WIDE, "wide")
         self.set_class(size.width >= HUGE, "huge")
         safety = self._writing.safety
-        self.set_class(bool(safety), "danger")
-        self.set_class(size.height < (LOW_DANGER if safety else LOW), "low")
+        is_low = size.height < (LOW_DANGER if safety else LOW)
+        self.set_class(is_low, "low")
+        self.set_class(bool(safety) and not is_low, "danger")
         beside = BESIDE[sum(size.width >= least for least in (WIDE, HUGE))]
         self.query_one("#verbs", Static).update(content(self._verbs(size.width - beside)))
         if safety:
