@@ -46,6 +46,7 @@ from carerespond.ui import headlines
 from carerespond.ui.case_list import PAGE, CaseList, Fetch, Looks
 from carerespond.ui.commands import BROWSE, apply_overrides, bound, by_name, footer_line, key_label
 from carerespond.ui.desk import Desk, Working
+from carerespond.ui.in_turn import InTurn
 from carerespond.ui.lines import Edge, Line, Page, TextLine, wrapped
 from carerespond.ui.quiet import QuietDriver
 
@@ -169,6 +170,8 @@ class CarerespondApp(App[int]):
         self._heard = 0
         self._is_ending = False
         self._is_asking = False
+        self._carrying = 0
+        self._in_turn = InTurn(self, super().on_event, self._beside, lambda: self._carrying > 0)
 
     def get_default_screen(self) -> Screen[None]:
         """The inbox."""
@@ -228,6 +231,7 @@ class CarerespondApp(App[int]):
         done = asyncio.Event()
         with contextlib.suppress(TimeoutError, ScreenStackError):
             async with asyncio.timeout(SETTLE_SECONDS):
+                await self._in_turn.done()
                 if (self.focused or self.screen).call_later(done.set):
                     await done.wait()
 
@@ -706,13 +710,8 @@ class CarerespondApp(App[int]):
             await super().on_event(event)
             return
         self._heard += 1
-        letter = _after_escape(event)
-        if not letter:
-            await super().on_event(event)
-            return
-        await super().on_event(events.Key("escape", None))
-        await self._keys_done()
-        await super().on_event(events.Key(letter, letter))
+        for key in _apart(event):
+            await self._in_turn.take(key)
 
     async def action_run(self, name: str) -> None:
         """Run a command of the table.
@@ -758,11 +757,13 @@ class CarerespondApp(App[int]):
             self._held -= 1
 
     async def _carry_out(self, name: str, settled: asyncio.Event) -> None:
+        self._carrying += 1
         try:
             await self._command(name)()
         except CarerespondError as error:
             self.say(str(error))
         finally:
+            self._carrying -= 1
             settled.set()
 
     def _command(self, name: str) -> Handler:
@@ -1076,12 +1077,12 @@ def _matching(rows: Sequence[CaseRow], seek: str, here: CaseRow, step: int) -> l
     return []
 
 
-def _after_escape(event: events.Key | events.Paste) -> str:
-    """The letter of a key that is Alt and a letter; else ""."""
-    if isinstance(event, events.Key) and event.key.startswith("alt+"):
-        letter = event.character or ""
-        return letter if letter.isalpha() else ""
-    return ""
+def _apart(event: events.Key | events.Paste) -> list[events.Key | events.Paste]:
+    """Esc and the key behind it for a key with Alt; else the event as it is."""
+    if isinstance(event, events.Key) and event.key.startswith("alt+") and event.is_printable:
+        behind = event.key.removeprefix("alt+")
+        return [events.Key("escape", None), events.Key(behind, event.character)]
+    return [event]
 
 
 def _state_query(state: CaseState) -> str:

@@ -248,7 +248,9 @@ def test_an_answer_refused_with_our_own_request_shows_no_token(tmp_path: Path) -
             terminal.wait_for("the text is a draft")
             terminal.wait_for("you sent")  # their words are shown, without what they repeat
             shown = command_line(terminal.pid)
-            for keys, words in ((ESC, "@rose"), ("W", "SOURCES"), ("q", "@rose"), ("w", "WHY  @")):
+            for keys, words in (("W", "SOURCES"), ("w", "WHY  @")):
+                terminal.press(ESC)
+                terminal.wait_gone("goes back")
                 terminal.press(keys)
                 terminal.wait_for(words)
             terminal.press("q")
@@ -319,14 +321,15 @@ def test_a_fault_anywhere_in_listening_shows_no_secret(tmp_path: Path) -> None:
     assert found_in(tmp_path) == []
 
 
-def inbox_with(home: Path, what: str, url: str, **how: str) -> bytes:
+def inbox_with(home: Path, what: str, url: str, seconds: float = SECONDS, **how: str) -> bytes:
     """The inbox with one fault, used as far as it goes; what the terminal got."""
     env = {**install(home, url), **how}
     with opened((sys.executable, INJECTING, what), env=env, size=(120, 40)) as terminal:
         with suppress(AssertionError, OSError):  # the fault has ended it, or a part of it
-            answer_the_post(terminal, 2.0)
+            terminal.wait_for("@rose")
+            answer_the_post(terminal, seconds)
             terminal.press("O")
-            terminal.wait_for("OUTBOX", 2.0)
+            terminal.wait_for("OUTBOX", seconds)
         shown = command_line(terminal.pid)
         terminal.signal(signal.SIGTERM)
         terminal.exit_code()
@@ -348,7 +351,7 @@ def test_a_fault_anywhere_in_the_inbox_shows_no_secret(tmp_path: Path) -> None:
         crashed = 0
         for place in places[step // 2 :: step]:
             home = tmp_path / place.replace("/", ".")
-            raw = inbox_with(home, f"at:{place}", url)
+            raw = inbox_with(home, f"at:{place}", url, 3.0)
             assert found_in(home, raw) == [], place
             assert b"Traceback" not in raw, place
             crashed += b"something went wrong" in raw or b"has stopped" in raw

@@ -321,7 +321,11 @@ class Terminal:
 
     async def type(self, text: str) -> None:
         """Type a text at one go, as fast as a terminal passes it on."""
-        await self._send(["space" if one == " " else one for one in text])
+        await self.burst(*("space" if one == " " else one for one in text))
+
+    async def burst(self, *keys: str) -> None:
+        """Press keys that arrive together, as from somebody fast on a slow line."""
+        await self._send(keys)
 
     async def _send(self, keys: Sequence[str]) -> None:
         driver = self.app._driver
@@ -422,13 +426,28 @@ class Terminal:
 
     async def go_to(self, handle: str) -> None:
         """Bring a case under the cursor, with the keys for it."""
-        await self.press("g")
-        current = self.app.current
-        while current is not None and current.handle != handle:
-            await self.press("j")
-            assert self.app.current is not current, f"no case of @{handle}"
-            current = self.app.current
+        end = time.monotonic() + self.patience
+        while handle not in await self._walk_to(handle):
+            # A list that has just opened may still be filling, or changing into panes.
+            assert time.monotonic() < end, f"no case of @{handle}"
         await self.is_at(handle)
+
+    async def _walk_to(self, handle: str = "") -> list[str]:
+        """Whose cases the cursor comes by, from the first one to this one or to the last one."""
+        await self.press("g")
+        found: list[str] = []
+        while (row := self.app.current) is not None and row.handle not in found:
+            found.append(row.handle)
+            if row.handle == handle:
+                break
+            await self.press("j")
+        return found
+
+    async def lists(self, handles: Sequence[str]) -> None:
+        """Wait until going through the list from its beginning comes by exactly these."""
+        end = time.monotonic() + self.patience
+        while (found := await self._walk_to()) != list(handles):
+            assert time.monotonic() < end, f"listed are {found}, not {list(handles)}"
 
     async def write(self, handle: str, text: str) -> None:
         """Open an answer to somebody and type it."""
@@ -446,6 +465,8 @@ class Terminal:
 
 def _key(app: App[Any], key: str) -> events.Key:
     """A key event as a terminal's driver makes it."""
+    if key.startswith("alt+"):
+        return events.Key(key, _key(app, key.removeprefix("alt+")).character)
     name = _character_to_key(key) if len(key) == 1 and not key.isalnum() else key
     try:
         character = unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(name, name)))

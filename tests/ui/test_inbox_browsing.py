@@ -15,16 +15,6 @@ ORDER = [
 ]
 
 
-async def listed(terminal: Terminal) -> list[str]:
-    """Whose cases the list has, from its beginning, by going through it."""
-    await terminal.press("g")
-    found: list[str] = []
-    while (row := terminal.app.current) is not None and row.handle not in found:
-        found.append(row.handle)
-        await terminal.press("j")
-    return found
-
-
 # -- moving -------------------------------------------------------------------------------------
 
 
@@ -43,7 +33,7 @@ async def test_each_key_moves_as_it_says(house: House, way: str) -> None:
         (["home"], "dee_dee"),
     ]
     async with seated(house, way) as terminal:
-        assert await listed(terminal) == ORDER
+        await terminal.lists(ORDER)
         await terminal.press("g")
         for keys, handle in moves:
             await terminal.press(*keys)
@@ -247,11 +237,11 @@ async def test_the_filter_keeps_what_it_says(house: House, text: str, handles: l
             await terminal.sees(f"filter: {text}")
         if not handles:
             await terminal.sees("Nothing matches.")
-        assert await listed(terminal) == handles
+        await terminal.lists(handles)
         if text:
             await terminal.press("q")
             await terminal.sees_no("filter:")
-            assert "dee_dee" in await listed(terminal)
+            await terminal.go_to("dee_dee")
 
 
 async def test_a_filter_that_means_nothing_is_refused_in_words(house: House) -> None:
@@ -259,7 +249,7 @@ async def test_a_filter_that_means_nothing_is_refused_in_words(house: House) -> 
         await terminal.press("backslash")
         await terminal.answer("is:hidden")
         await terminal.sees("is:hidden means nothing here.", "is:later")
-        assert await listed(terminal) == ORDER
+        await terminal.lists(ORDER)
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -18,16 +18,18 @@ def state(house: House, handle: str) -> str:
 
 
 @pytest.mark.promise
-@pytest.mark.parametrize("keys", [("e", "n"), ("b", "1")])
+@pytest.mark.parametrize(
+    ("key", "asks", "answer"), [("e", "Done: how did it", "n"), ("b", "Later: when again", "1")]
+)
 async def test_what_was_asked_about_a_case_is_done_to_that_case(
-    house: House, keys: tuple[str, str]
+    house: House, key: str, asks: str, answer: str
 ) -> None:
     async with seated(house, "list") as terminal:
         asked = terminal.who
-        await terminal.press(keys[0])
-        await terminal.sees(f"@{asked}")
+        await terminal.press(key)
+        await terminal.sees(asks, f"@{asked}")
         await arrive(house, terminal, "newcomer")
-        await terminal.press(keys[1])
+        await terminal.press(answer)
         await terminal.sees(f"@{asked}: possible danger. Really")
         await arrive(house, terminal, "latecomer")
         await terminal.press("Y")
