@@ -254,6 +254,8 @@ def read_reasons(text: str) -> tuple[Reason, ...]:
 
 def write_reasons(reasons: Sequence[Reason]) -> str:
     """Reasons as one JSON text: [rule, text, points, words] each, with a 1 behind one that pins."""
+    if not reasons:
+        return "[]"
     return _ENCODER.encode(
         [
             [one.rule, one.text, one.points, list(one.words), *([1] if one.is_pin else [])]

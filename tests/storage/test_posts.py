@@ -170,6 +170,16 @@ def test_an_edited_post_shows_its_new_words_and_is_searched_by_them(database: Da
     assert database.fetch_now(posts.search("weight")) == []
 
 
+def test_two_versions_on_one_page_leave_the_newer_words(database: Database) -> None:
+    edited = replace(post(1, "the wait was endless"), version_id="p1-2", is_edited=True)
+    done = store(database, post(1, "the weight"), edited, post(2, "another"))
+    assert (done.new, done.known) == (2, 1)
+    heads = [database.fetch_now(cases.case(case_id))[0].head.text for case_id in (1, 2)]
+    assert heads == ["the wait was endless", "another"]
+    assert [row.case_id for row in database.fetch_now(posts.search("endless"))] == [1]
+    assert database.fetch_now(posts.search("weight")) == []
+
+
 def test_a_deleted_post_is_out_of_the_thread_and_of_the_search(database: Database) -> None:
     store(database, post(1, "ward six"))
     assert database.write_now(lambda tx: posts.mark_deleted(tx, "x", "p1", START))
