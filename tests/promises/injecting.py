@@ -22,7 +22,8 @@ from typing import Any
 import carerespond.__main__ as program
 
 PACKAGE = str(Path(program.__file__).parent) + os.sep
-SECONDS = 1.5  # how long a child may take to get to its place
+SECONDS = 6.0  # how long a child may take to get to its place, and to pass all of them
+TO_END = 1.5  # how long one that was asked to end may take
 AFTERWARDS = 0.15  # how long it may go on after the fault before it is asked to end
 # This starts in place of the program's own start; nothing of it is safe before its first lines.
 NOT_OURS = ("__main__.py:",)
@@ -115,7 +116,7 @@ def _end_after(happened: threading.Event) -> None:
     if happened.wait(SECONDS):
         threading.Event().wait(AFTERWARDS)
     os.kill(os.getpid(), signal.SIGTERM)
-    threading.Event().wait(SECONDS)
+    threading.Event().wait(TO_END)
     os.kill(os.getpid(), signal.SIGKILL)  # a fault while ending may leave a thread behind
 
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -197,6 +197,7 @@ def run(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[byt
 def listen_to(network: EchoNetwork, home: Path, requests: int, **how: Any) -> list[bytes]:
     """Listen until so many requests were made; then what every command says."""
     python_path = how.pop("PYTHONPATH", ROOT)
+    kept: Callable[[], bool] = how.pop("kept", lambda: True)
     with serving(network) as url:
         env = {**install(home, url, **how), "PYTHONPATH": python_path}
         command = (sys.executable, "-m", "carerespond", "listen")
@@ -204,6 +205,7 @@ def listen_to(network: EchoNetwork, home: Path, requests: int, **how: Any) -> li
             command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ) as process:
             wait_until(lambda: len(network.seen) >= requests, "requests")
+            wait_until(kept, "what was answered to be kept")
             shown = command_line(process.pid)
             process.send_signal(signal.SIGTERM)
             said, _ = process.communicate(timeout=60)
@@ -279,7 +281,7 @@ def test_the_check_notices_words_of_a_refusal_taken_as_they_are(tmp_path: Path) 
     network = EchoNetwork()
     network.refuse = 403
     home = tmp_path / "home"
-    outputs = listen_to(network, home, 2, PYTHONPATH=bug)
+    outputs = listen_to(network, home, 2, PYTHONPATH=bug, kept=lambda: bool(found_in(home)))
     assert "carerespond/carerespond.db" in " ".join(found_in(home, *outputs))
 
 
