@@ -319,6 +319,8 @@ def _piece(phrase: str) -> _Piece:
     """One phrase; each word of its expression begins with a space."""
     if not phrase.strip() or len(phrase) > _LONGEST_PHRASE:
         raise PhraseError(f"it is empty or has more than {_LONGEST_PHRASE} characters")
+    if _ALL_PLAIN.fullmatch(phrase) and _ODD.isdisjoint(words := phrase.split(" ")):
+        return _Piece(f" {phrase}", is_certain=True, keys=frozenset(words[:1]))
     parts = _PART.findall(phrase)
     if parts.count("...") > _MOST_GAPS or sum(part[-1] == "?" for part in parts) > _MOST_MAYBES:
         raise PhraseError(
@@ -328,6 +330,15 @@ def _piece(phrase: str) -> _Piece:
     if not piece.is_certain:
         raise PhraseError("it has no word that must occur")
     return piece
+
+
+def check_phrase(phrase: str) -> None:
+    """See that a phrase can be read.
+
+    Raises:
+        PhraseError: It cannot.
+    """
+    _piece(phrase)
 
 
 class _PhraseReader:
@@ -390,9 +401,15 @@ class _PhraseReader:
 @lru_cache(maxsize=4096)
 def _choice(part: str) -> _Piece:
     """A choice of plain words such as "(so|too long)", which may end in a question mark."""
+    choice = part.strip("()?")
+    if _PLAIN_CHOICE.fullmatch(choice) and _ODD.isdisjoint(choice.replace("|", " ").split(" ")):
+        source = f"(?: {choice.replace('|', '| ')})"
+        first = frozenset([one.partition(" ")[0] for one in choice.split("|")])
+        is_optional = part[-1] == "?"
+        return _Piece(source + "?" * is_optional, is_certain=not is_optional, keys=first)
     sources: list[str] = []
     keys: set[str] = set()
-    for one in part.strip("()?").split("|"):
+    for one in choice.split("|"):
         words = [_word(word) for word in one.split()]
         if not words:
             raise PhraseError("it has an empty choice")
@@ -405,7 +422,7 @@ def _choice(part: str) -> _Piece:
 
 @lru_cache(maxsize=4096)
 def _word(word: str) -> _Piece:
-    if _PLAIN.fullmatch(word) and word not in _ALIASES and word not in _IN_FULL:
+    if _PLAIN.fullmatch(word) and word not in _ODD:
         return _Piece(f" {word}", is_certain=True, keys=frozenset({word}))
     if word == "^":
         return _START
@@ -484,4 +501,7 @@ class _Examples:
 
 
 _SIGNS = re.compile(r"[*#<>]")
-_PLAIN = re.compile(r"(?!ae$)[a-z]+")
+_PLAIN = re.compile(r"[a-z]+")
+_ALL_PLAIN = re.compile(r"[a-z]+(?: [a-z]+)*")
+_PLAIN_CHOICE = re.compile(r"[a-z]+(?:[ |][a-z]+)*")
+_ODD = frozenset({"ae", *_ALIASES, *_IN_FULL})  # plain letters that a text does not keep so

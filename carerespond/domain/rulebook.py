@@ -15,7 +15,13 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from carerespond.domain.errors import ConfigError
-from carerespond.domain.phrases import PhraseError, PhraseIndex, Phrases, words_of
+from carerespond.domain.phrases import (
+    PhraseError,
+    PhraseIndex,
+    Phrases,
+    check_phrase,
+    words_of,
+)
 from carerespond.domain.tone import Lexicon, read_lexicon
 
 KINDS = ("risk", "complaint", "question", "praise", "noise", "sign")
@@ -382,7 +388,7 @@ class _Reader:
     def _check_phrases(self, phrases: list[str], group_id: str, index: int, key: str) -> None:
         for phrase in phrases:
             try:
-                Phrases((phrase,))
+                check_phrase(phrase)
             except PhraseError as error:
                 line = self._line("group", index, key, phrase)
                 self._fail(group_id, line, f"{key}: {phrase!r}: {error}.", "Mend the phrase.")

@@ -17,7 +17,9 @@ async def test_a_key_behind_one_that_closes_a_page_is_the_lists(
         await terminal.sees("WHY @dee_dee")
 
 
-@pytest.mark.parametrize(("key", "page"), [("w", "WHY @"), ("question_mark", "Keys (/ finds a word)")])
+@pytest.mark.parametrize(
+    ("key", "page"), [("w", "WHY @"), ("question_mark", "Keys (/ finds a word)")]
+)
 async def test_escape_and_a_key_in_one_piece_are_two_keys(
     house: House, key: str, page: str
 ) -> None:
