@@ -50,9 +50,27 @@ class QuietDriver(LinuxDriver):
     def __init__(self, *where: Any, **how: Any) -> None:
         super().__init__(*where, **how)
         self.exit_event = self._bell = _Bell()
+        self._is_wanted = self._is_starting = False
 
     def start_application_mode(self) -> None:
         """Take the terminal; again after SIGCONT, which a hang-up sends too, with a thread at work.
+
+        The signal may come while this very function runs: then it begins once more when it is
+        through, because two at a time would start two threads.
+        """
+        self._is_wanted = True
+        if self._is_starting:
+            return
+        self._is_starting = True
+        try:
+            while self._is_wanted:
+                self._is_wanted = False
+                self._start()
+        finally:
+            self._is_starting = False
+
+    def _start(self) -> None:
+        """Take the terminal with one thread that reads it.
 
         Two would take each other's keys, and the end waits for one of them alone.
         """
