@@ -223,6 +223,7 @@ class CarerespondApp(App[int]):
                 while heard != self._heard:
                     heard = self._heard
                     await asyncio.sleep(QUIET_SECONDS)
+                    await self._in_turn.done()
                     await self._keys_done()
         self.exit(code)
 
@@ -231,7 +232,6 @@ class CarerespondApp(App[int]):
         done = asyncio.Event()
         with contextlib.suppress(TimeoutError, ScreenStackError):
             async with asyncio.timeout(SETTLE_SECONDS):
-                await self._in_turn.done()
                 if (self.focused or self.screen).call_later(done.set):
                     await done.wait()
 

@@ -335,6 +335,8 @@ class Terminal:
                 driver.send_message(_key(self.app, key))
             for _ in range(3):  # from the application to its screen to what has the focus
                 await self.pilot._wait_for_screen()
+            await self.app._in_turn.done()  # one that closed a screen has kept those behind it
+            await self.pilot._wait_for_screen()
             self.app.screen._on_timer_update()
 
     async def answer(self, text: str) -> None:
