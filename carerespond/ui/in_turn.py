@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from textual import events
 from textual.app import App, ScreenStackError
 from textual.dom import DOMNode
-from textual.widgets import Input, TextArea
 
 Key = events.Key | events.Paste
 
@@ -77,6 +76,8 @@ class InTurn:
         """Whether it may close a screen; a letter in a field, and a key of the list, do not."""
         if not isinstance(event, events.Key) or not self._is_above:
             return False
+        from textual.widgets import Input, TextArea  # not before the first rows
+
         return not (event.is_printable and isinstance(self._app.focused, Input | TextArea))
 
     async def _follow(self) -> None:

@@ -29,6 +29,7 @@ LATER = (
     *("carerespond.domain.tone", "carerespond.services.scoring", "carerespond.cli.triage"),
     *("carerespond.services.composer", "carerespond.services.sender"),
     *("carerespond.services.listener", "carerespond.ui.composer", "carerespond.ui.help"),
+    "textual.widgets._text_area",
 )
 CONFIG = """\
 [organisation]
