@@ -53,8 +53,10 @@ class InTurn:
             await self._go_on()
 
     async def done(self) -> None:
-        """Wait until no key waits any more."""
-        await self._idle.wait()
+        """Wait until no key waits any more; not for ever: an end may have taken them along."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(3 * LONGEST):
+                await self._idle.wait()
 
     async def _go_on(self) -> None:
         while self._waiting:
