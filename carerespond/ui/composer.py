@@ -30,7 +30,7 @@ from carerespond.ui.findings import finding_lines
 from carerespond.ui.keyed import KeyedScreen
 from carerespond.ui.safety import card_content
 
-SAVE_AFTER = 0.5  # seconds from the first unsaved key: half of what kill -9 may cost
+SAVE_AFTER = 0.3  # seconds from the first unsaved key: well within the one that kill -9 may cost
 WIDE, HUGE = 120, 200  # columns from which it stands beside the list, and before the rail
 BESIDE = (2, 63, 123)  # columns beside its words: nothing, the list, panes and rail
 LOW = 18  # rows below which it takes all of them, and leaves out what the review says again

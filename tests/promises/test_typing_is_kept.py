@@ -197,7 +197,7 @@ def test_kill_9_loses_at_most_the_last_second(tmp_path: Path) -> None:
 
 @pytest.mark.promise
 def test_the_check_notices_a_save_that_waits_too_long(tmp_path: Path) -> None:
-    bug = broken_copy(tmp_path, "ui/composer.py", ("SAVE_AFTER = 0.5", "SAVE_AFTER = 5.0"))
+    bug = broken_copy(tmp_path, "ui/composer.py", ("SAVE_AFTER = 0.3", "SAVE_AFTER = 5.0"))
     kept, owed = type_until_killed(new_day(tmp_path), 2.4, PYTHONPATH=bug)
     assert kept < owed
 
