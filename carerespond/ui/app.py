@@ -171,7 +171,9 @@ class CarerespondApp(App[int]):
         self._is_ending = False
         self._is_asking = False
         self._carrying = 0
-        self._in_turn = InTurn(self, super().on_event, self._beside, lambda: self._carrying > 0)
+        self._in_turn = InTurn(
+            self, super().on_event, self._beside, lambda: self._carrying > 0, self.say
+        )
 
     def get_default_screen(self) -> Screen[None]:
         """The inbox."""
@@ -1079,10 +1081,14 @@ def _matching(rows: Sequence[CaseRow], seek: str, here: CaseRow, step: int) -> l
 
 def _apart(event: events.Key | events.Paste) -> list[events.Key | events.Paste]:
     """Esc and the key behind it for a key with Alt; else the event as it is."""
-    if isinstance(event, events.Key) and event.key.startswith("alt+") and event.is_printable:
-        behind = event.key.removeprefix("alt+")
-        return [events.Key("escape", None), events.Key(behind, event.character)]
-    return [event]
+    if not (isinstance(event, events.Key) and event.key.startswith("alt+") and event.is_printable):
+        return [event]
+    character = event.character or ""
+    name = character if character.isalnum() else event.key.removeprefix("alt+")
+    keys = [events.Key("escape", None), events.Key(name, character)]
+    for key in keys:
+        key.time = event.time
+    return [*keys]
 
 
 def _state_query(state: CaseState) -> str:

@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 
 from carerespond.ui.content import content, lines_below
 from carerespond.ui.fields import LineField
+from carerespond.ui.in_turn import ReadFirst
 
 T = TypeVar("T")
 
@@ -30,7 +31,7 @@ class Choice(Generic[T]):
     value: T
 
 
-class ChoiceScreen(ModalScreen[T | None], Generic[T]):
+class ChoiceScreen(ReadFirst, ModalScreen[T | None], Generic[T]):
     """Asks for one of a few answers; each has its own key, and the arrows with Enter do too."""
 
     CSS = """
@@ -49,8 +50,16 @@ class ChoiceScreen(ModalScreen[T | None], Generic[T]):
         Binding("enter", "choose", "choose", show=False),
     ]
 
-    def __init__(self, title: str, choices: Sequence[Choice[T]], note: str = "") -> None:
+    def __init__(
+        self,
+        title: str,
+        choices: Sequence[Choice[T]],
+        note: str = "",
+        *,
+        is_read_first: bool = False,
+    ) -> None:
         super().__init__()
+        self.is_read_first = is_read_first
         self._title = title
         self._choices = choices
         self._note = note
@@ -200,4 +209,5 @@ class PageScreen(ModalScreen[None]):
 
 def confirm(title: str, key: str, label: str, note: str = "") -> ChoiceScreen[str]:
     """A question that only `key` answers with "yes"; `key` must differ from the key that asked."""
-    return ChoiceScreen(title, [Choice("n", "no, go back", "no"), Choice(key, label, "yes")], note)
+    choices = [Choice("n", "no, go back", "no"), Choice(key, label, "yes")]
+    return ChoiceScreen(title, choices, note, is_read_first=True)

@@ -7,6 +7,8 @@ is by then in the queue of a screen that is gone.
 
 import asyncio
 import contextlib
+import math
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 
@@ -21,6 +23,22 @@ _ROUNDS = 2  # a key becomes a message of the field that has it, and that comes 
 _LOOK_SECONDS = 0.005
 
 
+class ReadFirst:
+    """Of a screen that lets an answer go, or a danger: a key from before it was up does not count.
+
+    Attributes:
+        is_read_first: Whether this one is such a screen.
+        up_since: When it came up, by the clock that stamps keys.
+    """
+
+    is_read_first = True
+    up_since = math.inf
+
+    def on_mount(self) -> None:
+        """From here on keys may be answers to it."""
+        self.up_since = time.monotonic()
+
+
 class InTurn:
     """Passes keys on, one behind the other while a screen is open above the inbox.
 
@@ -29,6 +47,7 @@ class InTurn:
         pass_on: Gives a key to what has the focus.
         beside: Runs something beside the application's queue.
         is_busy: Whether a command of the inbox has still to ask something, or to end.
+        say: Tells the person something.
     """
 
     def __init__(
@@ -37,11 +56,13 @@ class InTurn:
         pass_on: Callable[[Key], Awaitable[None]],
         beside: Callable[[Callable[[], Coroutine[None, None, None]], str], None],
         is_busy: Callable[[], bool],
+        say: Callable[[str], None],
     ) -> None:
         self._app = app
         self._pass_on = pass_on
         self._beside = beside
         self._is_busy = is_busy
+        self._say = say
         self._waiting: deque[Key] = deque()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -61,6 +82,9 @@ class InTurn:
     async def _go_on(self) -> None:
         while self._waiting:
             event = self._waiting.popleft()
+            if self._is_too_early(event):
+                self._say("typed before this was shown: that key was not used")
+                continue
             may_close = self._may_close(event)
             await self._pass_on(event)
             if may_close:
@@ -68,6 +92,13 @@ class InTurn:
                 self._beside(self._follow, "in turn")
                 return
         self._idle.set()
+
+    def _is_too_early(self, event: Key) -> bool:
+        """Whether nobody can have meant it for what would take it."""
+        screen = self._app.screen
+        if not isinstance(screen, ReadFirst):
+            return False
+        return screen.is_read_first and event.time < screen.up_since
 
     @property
     def _is_above(self) -> bool:

@@ -19,6 +19,7 @@ from carerespond.domain.safety import SafetyCard
 from carerespond.domain.text import one_line
 from carerespond.ui.content import content, whole
 from carerespond.ui.findings import finding_lines
+from carerespond.ui.in_turn import ReadFirst
 from carerespond.ui.keyed import KeyedScreen
 from carerespond.ui.safety import card_content
 
@@ -58,7 +59,7 @@ class Page:
     safety: Sequence[SafetyCard] = ()
 
 
-class _Scrolled(KeyedScreen[str]):
+class _Scrolled(ReadFirst, KeyedScreen[str]):
     """Has one part that scrolls, when it is too long for the screen."""
 
     def action_scroll_by(self, lines: int) -> None:

@@ -42,7 +42,9 @@ async def test_a_whole_errand_may_be_typed_at_once(house: House) -> None:
 async def test_what_is_typed_behind_an_answer_waits_until_the_verb_has_ended(house: House) -> None:
     async with house.terminal() as terminal:
         await terminal.go_to("dee_dee")
-        await terminal.burst("minus", "Y", "equals_sign")
+        await terminal.press("minus")
+        await terminal.sees("possible danger. Really")
+        await terminal.burst("Y", "equals_sign")
         await terminal.sees("A rule about danger holds it in urgent")
 
 
@@ -53,3 +55,30 @@ async def test_letters_of_a_text_reach_the_text(house: House) -> None:
         await terminal.burst("r", *("space" if one == " " else one for one in text), "escape", "w")
         await terminal.sees("WHY @maz_h")
         assert house.rows("SELECT text FROM drafts") == [(text,)]
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("keys", [("ctrl+d", "y"), ("ctrl+d", "ctrl+d", "y", "y")])
+async def test_an_answer_typed_ahead_of_its_review_does_not_go(
+    house: House, keys: tuple[str, ...]
+) -> None:
+    async with house.terminal() as terminal:
+        await terminal.write("maz_h", "thank you, we will ring you")
+        await terminal.burst(*keys)
+        await terminal.sees("REVIEW", "y send")
+        await terminal.stays(lambda: house.rows("SELECT 1 FROM outbox") == [])
+        await terminal.press("y")
+        await terminal.until(lambda: len(house.rows("SELECT 1 FROM outbox")) == 1)
+
+
+@pytest.mark.promise
+@pytest.mark.parametrize("keys", [("minus", "Y"), ("e", "n", "Y"), ("exclamation_mark", "Y")])
+async def test_a_danger_is_not_let_go_by_keys_typed_ahead_of_the_question(
+    house: House, keys: tuple[str, ...]
+) -> None:
+    async with house.terminal() as terminal:
+        await terminal.go_to("dee_dee")
+        before = house.case("dee_dee", "state", "priority")
+        await terminal.burst(*keys)
+        await terminal.sees("possible danger. Really", "that key was not used")
+        await terminal.stays(lambda: house.case("dee_dee", "state", "priority") == before)
